@@ -1,0 +1,92 @@
+"""Every error this package raises on purpose, and the exit code each one ends the command line with.
+
+Each class has a built-in parent, so ``except FileNotFoundError`` works without importing this module.
+"""
+
+from __future__ import annotations
+
+
+class LaionFMRIError(Exception):
+    """Base of all errors of this package.
+
+    Attributes
+    ----------
+    exit_code : int
+        What the command line ends with: 1 missing or failed, 2 usage, 3 consent needed,
+        4 offline and not here, 5 no space.
+    """
+
+    exit_code = 1
+
+
+class CatalogError(LaionFMRIError, ValueError):
+    """A catalog file is not valid; the message holds one line for each mistake.
+
+    Parameters
+    ----------
+    problems : sequence of str
+        One ``file:line: path: what is wrong`` each.
+    """
+
+    exit_code = 2
+
+    def __init__(self, problems: tuple[str, ...] | list[str]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(self.problems))
+
+    def __reduce__(self) -> tuple[type[CatalogError], tuple[tuple[str, ...]]]:
+        return (type(self), (self.problems,))
+
+
+class SelectionError(LaionFMRIError, ValueError):
+    """An entity, a value or an option that the catalog does not know, or one that is missing."""
+
+    exit_code = 2
+
+
+class SubjectNotFoundError(SelectionError):
+    """The subject identifier is empty or names nobody in the catalog."""
+
+
+class DataDirNotSetError(LaionFMRIError):
+    """No data directory is configured, or the configured one is gone."""
+
+    exit_code = 2
+
+
+class DataNotFoundError(LaionFMRIError, FileNotFoundError):
+    """Base of the errors for data that is not there."""
+
+
+class DataNotDownloadedError(DataNotFoundError):
+    """A loader needs a file that is not in the data directory."""
+
+
+class NoMatchingDataError(DataNotFoundError):
+    """A request matched no file of the dataset."""
+
+
+class DataFormatError(LaionFMRIError, ValueError):
+    """A local file contradicts its companions or its catalog entry."""
+
+
+class LicenseNotAcceptedError(LaionFMRIError, RuntimeError):
+    """The licence was declined, or nobody was there to answer."""
+
+    exit_code = 3
+
+
+class RemoteError(LaionFMRIError, ConnectionError):
+    """The remote cannot be reached or answered with an error."""
+
+
+class OfflineError(RemoteError):
+    """``LAION_FMRI_OFFLINE`` forbids the network and the data is not here."""
+
+    exit_code = 4
+
+
+class NoSpaceError(LaionFMRIError, OSError):
+    """The file system of the data directory is too full for the plan."""
+
+    exit_code = 5
