@@ -1,0 +1,1 @@
+"""LAION-fMRI: catalog, downloader and loader."""

@@ -1,0 +1,24 @@
+"""Floor 1: what a catalog file says. Knows no disk beside that file, and no network."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+
+from laion_fmri.catalog.check import read_catalog
+from laion_fmri.catalog.models import CatalogFile
+
+__all__ = ["CatalogFile", "catalog_path", "load_catalog"]
+
+
+def catalog_path() -> Path:
+    """Return the catalog that comes with the package: in the wheel, or in the checkout it is installed from."""
+    packaged = Path(__file__).parents[1] / "_catalog"
+    folder = packaged if packaged.is_dir() else Path(__file__).parents[3] / "catalog"
+    return folder / "laion-fmri.yaml"
+
+
+@lru_cache(maxsize=1)
+def load_catalog() -> CatalogFile:
+    """Return the model of the catalog that comes with the package."""
+    return read_catalog(catalog_path())

@@ -1,0 +1,192 @@
+"""The grammar of entities: which values there are and what a caller's value means.
+
+An entity is a BIDS key with its values (``ses-01``), the suffix or the extension of a file name
+(BIDS 1.10, https://bids-specification.readthedocs.io, "Filenames"), or a folder without a key.
+"""
+
+from __future__ import annotations
+
+import operator
+import re
+from collections.abc import Iterable
+from functools import cached_property
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, model_validator
+
+from laion_fmri.catalog.words import listed, nearest
+from laion_fmri.errors import SelectionError
+
+ALL = "all"
+
+
+class Strict(BaseModel):
+    """Base of every part of a catalog: unknown keys are refused, nothing can be changed."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Waiver(Strict):
+    """Files that a filter does not test, as long as another filter is on."""
+
+    value: str
+    when: str
+
+
+class Entity(Strict):
+    """What may stand for one entity.
+
+    Attributes
+    ----------
+    description : str
+        One sentence.
+    key : str, optional
+        Key in file names (``sub``); the name of the entity where left out.
+    kind : {"key", "suffix", "extension"}
+        Which part of a file name holds it.
+    values, range, pattern
+        The values: a list, the first and the last of zero-padded numbers, or a regular expression
+        for a list that only the remote knows. Exactly one of the three.
+    aliases : dict
+        Other names of values.
+    absent : str, optional
+        Special filter value that selects the files without the entity.
+    match : {"permissive", "strict", "exact"}
+        What a filter does with a file that lacks the entity: keep it, drop it, or (suffix and extension)
+        compare its empty text.
+    waived : Waiver, optional
+        Files that the filter leaves alone.
+    default : str, optional
+        Taken where the caller names none.
+    strip : str
+        Characters of the value that local file names leave out.
+    """
+
+    description: str
+    key: str | None = None
+    kind: Literal["key", "suffix", "extension"] = "key"
+    values: tuple[str, ...] = ()
+    range: tuple[str, str] | None = None
+    pattern: str | None = None
+    aliases: dict[str, str] = {}
+    absent: str | None = None
+    match: Literal["permissive", "strict", "exact"] = "permissive"
+    waived: Waiver | None = None
+    default: str | None = None
+    strip: str = ""
+
+    @model_validator(mode="after")
+    def _one_source_of_values(self) -> Entity:
+        if sum(map(bool, (self.values, self.range, self.pattern))) != 1:
+            raise ValueError("give exactly one of values, range and pattern")
+        if self.range and not (all(map(str.isdecimal, self.range)) and len({*map(len, self.range)}) == 1):
+            raise ValueError('range takes two zero-padded numbers of one width, such as ["01", "30"]')
+        if self.pattern is not None:
+            _compilable(self.pattern)
+        for name, value in self.aliases.items():
+            if value not in self.known:
+                raise ValueError(f"alias {name} stands for {value}, which is not a value")
+        if self.default not in (None, ALL) and self.known and self.default not in self.known:
+            raise ValueError(f"default {self.default} is not a value")
+        return self
+
+    @cached_property
+    def known(self) -> tuple[str, ...]:
+        """All values; empty where only the remote knows them."""
+        if self.range:
+            first, last = self.range
+            return tuple(f"{n:0{len(first)}d}" for n in range(int(first), int(last) + 1))
+        return self.values
+
+    @property
+    def is_open(self) -> bool:
+        """Whether only the remote knows the values."""
+        return self.pattern is not None
+
+    @cached_property
+    def regex(self) -> str:
+        """Regular expression of one value."""
+        return self.pattern or "|".join(map(re.escape, sorted(self.known, key=len, reverse=True)))
+
+    def key_of(self, name: str) -> str:
+        """Return the key that file names use for the entity called `name`."""
+        return self.key or name
+
+    def bare(self, name: str, value: str) -> str:
+        """Return a value without its key (``ses-04`` is ``04``) and with its alias resolved."""
+        if self.kind == "key":
+            value = value.removeprefix(f"{self.key_of(name)}-")
+        return self.aliases.get(value, value)
+
+    def choose(self, name: str, value: Any) -> tuple[str, ...]:
+        """Return the values that a caller's value means.
+
+        Parameters
+        ----------
+        name : str
+            Name of the entity, for messages and the key.
+        value : str, int or iterable of those
+            ``3``, ``"3"``, ``"03"`` and ``"sub-03"`` mean the same; ``"all"`` means every value.
+
+        Returns
+        -------
+        tuple of str
+            Without repeats, in the order asked for; ``("all",)`` for all values of an open entity.
+
+        Raises
+        ------
+        SelectionError
+            If a value is none of the known ones, naming the nearest.
+
+        Examples
+        --------
+        >>> ses = Entity(description="Session.", range=("01", "30"))
+        >>> ses.choose("ses", [1, "ses-02", "02"])
+        ('01', '02')
+        """
+        if value == ALL:
+            return (ALL,) if self.is_open else self.known
+        single = isinstance(value, str) or not isinstance(value, Iterable)
+        chosen = tuple(dict.fromkeys(self._one(name, v) for v in ([value] if single else value)))
+        if not chosen:
+            raise SelectionError(f"{name}=[] selects nothing; name a value or leave {name} out")
+        return chosen
+
+    def _one(self, name: str, value: Any) -> str:
+        text = value if isinstance(value, str) else _integer_text(name, value)
+        text = self.bare(name, text)
+        if self.known and text.isdecimal() and text not in self.known:
+            text = text.zfill(len(self.known[0]))
+        for character in self.strip:
+            text = text.replace(character, "")
+        self.check(name, text, self.known)
+        return text
+
+    def check(self, name: str, value: str, known: Iterable[str]) -> None:
+        """Raise SelectionError, naming the nearest values, unless `value` is possible."""
+        if self.is_open:
+            if re.fullmatch(self.regex, value):
+                return
+            raise SelectionError(f"{name}={value!r} is not a possible value; it must look like {self.regex}")
+        known = tuple(known)
+        if value not in known:
+            near = nearest(value, known)
+            hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
+            raise SelectionError(f"{name}={value!r} is not one of {listed(known)}{hint}")
+
+
+def _integer_text(name: str, value: Any) -> str:
+    try:
+        if isinstance(value, bool):
+            raise TypeError
+        return str(operator.index(value))
+    except TypeError:
+        kind = type(value).__name__
+        raise SelectionError(f"{name}={value!r} is a {kind}; give text, an integer or a list of those") from None
+
+
+def _compilable(pattern: str) -> None:
+    try:
+        re.compile(pattern)
+    except re.error as error:
+        raise ValueError(f"pattern {pattern} is no regular expression: {error}") from None

@@ -1,0 +1,128 @@
+"""The rules of a dataset that many artifacts share: what it is, where it lies, who may have it, how it is split."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from laion_fmri.catalog.entities import Strict
+
+SCHEMA_VERSION = "1"
+
+
+class Dataset(Strict):
+    """What the data is, who made it, under which release and licence."""
+
+    catalog_schema: str
+    name: str
+    title: str
+    release: str
+    released: str
+    license: str
+    url: str
+    citation: str
+
+    @field_validator("catalog_schema")
+    @classmethod
+    def _readable(cls, version: str) -> str:
+        if version != SCHEMA_VERSION:
+            raise ValueError(
+                f'this version reads catalogs of schema "{SCHEMA_VERSION}", not "{version}"; '
+                "install the version of laion-fmri that the catalog was written for"
+            )
+        return version
+
+
+class Exempt(Strict):
+    """Keys that a held-out rule does not cover."""
+
+    prefix: str
+    contains: tuple[str, ...]
+
+
+class HeldOut(Strict):
+    """Data that the remote lists and gives to nobody: keys with a folder of these entity values."""
+
+    entity: str
+    values: tuple[str, ...]
+    exempt: tuple[Exempt, ...] = Field(default=(), alias="except")
+
+
+class S3Remote(Strict):
+    """A public S3 bucket, read without credentials."""
+
+    kind: Literal["s3"]
+    bucket: str
+    region: str
+    held_out: HeldOut | None = None
+
+    @property
+    def url(self) -> str:
+        """``s3://`` address of the bucket."""
+        return f"s3://{self.bucket}"
+
+
+class Open(Strict):
+    """Access without conditions."""
+
+    policy: Literal["open"]
+    license: str
+    url: str
+
+
+class Acknowledge(Strict):
+    """Access after one typed answer, remembered in the data directory."""
+
+    policy: Literal["acknowledge"]
+    license: str
+    url: str
+    text: str
+    prompt: str
+    answer: str
+    marker: str
+
+
+Access = Annotated[Open | Acknowledge, Field(discriminator="policy")]
+
+
+class Forced(Strict):
+    """A file that is fetched whenever a filter names a value, whatever the other filters say."""
+
+    when: str
+    path: str
+
+
+class Tree(Strict):
+    """A part of the remote that a download lists as one.
+
+    Attributes
+    ----------
+    prefix : str, optional
+        Template of the keys' beginning.
+    files : tuple of str
+        Or the keys themselves.
+    filters : tuple of str
+        Entities whose filters apply.
+    flag : str, optional
+        Argument that asks for the tree; always fetched where left out.
+    required : bool
+        It is an error when all required trees together match nothing.
+    forced : tuple of Forced
+        Files that no filter drops.
+    """
+
+    name: str
+    description: str
+    prefix: str | None = None
+    files: tuple[str, ...] = ()
+    filters: tuple[str, ...] = ()
+    flag: str | None = None
+    required: bool = False
+    forced: tuple[Forced, ...] = ()
+
+    @model_validator(mode="after")
+    def _keys(self) -> Tree:
+        if (self.prefix is None) == (not self.files):
+            raise ValueError("give either prefix or files")
+        return self

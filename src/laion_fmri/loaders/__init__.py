@@ -1,0 +1,75 @@
+"""Floor 3: one module per kind of file; local paths in, labelled objects out.
+
+A catalog entry names its loader; `get_loader` imports the module on first use, so that a catalog can be browsed without
+NumPy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Protocol
+
+from laion_fmri.catalog.models import Artifact
+from laion_fmri.catalog.words import did_you_mean
+from laion_fmri.errors import CatalogError
+
+_MODULES = {
+    "table": "laion_fmri.loaders.table",
+    "volume": "laion_fmri.loaders.volume",
+    "voxel_map": "laion_fmri.loaders.voxel_map",
+    "voxel_series": "laion_fmri.loaders.voxel_series",
+}
+
+
+@dataclass(frozen=True)
+class LocalFile:
+    """A file that is here, with the entity values of its name (labels as local names write them)."""
+
+    path: Path
+    entities: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a loader is asked to read.
+
+    Attributes
+    ----------
+    artifact : Artifact
+        The catalog entry.
+    files : tuple of LocalFile
+        In the order of the selection; all of them exist.
+    options : mapping
+        Every option of the entry, checked; None where it has neither value nor default.
+    find : callable
+        ``find(join, {"subject": "03", "ses": "01"})`` returns the local files of a join, or raises
+        `DataNotDownloadedError` with the command that fetches them.
+    """
+
+    artifact: Artifact
+    files: tuple[LocalFile, ...]
+    options: Mapping[str, Any]
+    find: Callable[[str, Mapping[str, str]], tuple[LocalFile, ...]]
+
+
+class Loader(Protocol):
+    """What a loader module offers."""
+
+    def needs(self, artifact: Artifact, options: Mapping[str, Any]) -> tuple[str, ...]:
+        """Return the names of the joins that reading with these options takes."""
+
+    def read(self, request: Request) -> Any:
+        """Return the labelled object in memory."""
+
+    def to_dask(self, request: Request) -> Any:
+        """Return the same object, read piece by piece when it is computed."""
+
+
+def get_loader(name: str) -> Loader:
+    """Return the loader of this name."""
+    if name not in _MODULES:
+        raise CatalogError([f"there is no loader {name}{did_you_mean(name, _MODULES)}"])
+    return import_module(_MODULES[name])  # type: ignore[return-value]
