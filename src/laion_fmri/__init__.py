@@ -1,1 +1,43 @@
-"""LAION-fMRI: catalog, downloader and loader."""
+"""LAION-fMRI: one catalog, its downloads and its loaders.
+
+Importing the package imports the standard library only; every name below is loaded when it is first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module, metadata
+from typing import Any
+
+_HOMES = {
+    "DataDirNotSetError": "errors",
+    "DataNotDownloadedError": "errors",
+    "DataNotFoundError": "errors",
+    "LicenseNotAcceptedError": "errors",
+    "NoMatchingDataError": "errors",
+    "SubjectNotFoundError": "errors",
+    "dataset_initialize": "config",
+    "describe": "discovery",
+    "get_data_dir": "config",
+    "get_rois": "discovery",
+    "get_subjects": "discovery",
+    "open_catalog": "intake_driver",
+    "resolve_subject_id": "selection",
+    "set_data_dir": "config",
+}
+
+__all__ = ["__version__", *_HOMES]  # noqa: PLE0604
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        try:
+            return metadata.version("laion-fmri")
+        except metadata.PackageNotFoundError:
+            return "0+unknown"
+    if name in _HOMES:
+        return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,136 @@
+"""Downloading: a subject and filters in, files on disk out.
+
+The arguments of `download` are the filters and flags of the catalog, so they grow with it.
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+import warnings
+from typing import Any
+
+from laion_fmri.catalog import catalog_path, load_catalog
+from laion_fmri.catalog.models import CatalogFile
+from laion_fmri.config import data_root
+from laion_fmri.fetch import Report, ask_consent, carry_out, each, policies, refusals, survey, warn_of
+from laion_fmri.progress import progress
+from laion_fmri.selection import resolve_request, usable_jobs
+from laion_fmri.storage.bucket import Bucket
+
+__all__ = ["Report", "accept_license", "accept_licenses", "download"]
+
+_last_data_dir: list[str] = []
+
+
+def download_signature(catalog: CatalogFile) -> inspect.Signature:
+    """Return the arguments of `download`: the subject, the filters, the flags, and ``n_jobs``."""
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    subject = inspect.Parameter(catalog.definitions.discovery.subjects.entity, kind)
+    filters = [inspect.Parameter(name, kind, default=None) for name in catalog.filters]
+    flags = [inspect.Parameter(name, kind, default=False) for name in catalog.flags]
+    jobs = inspect.Parameter("n_jobs", kind, default=1)
+    return inspect.Signature([subject, *filters, *flags, jobs], return_annotation=Report)
+
+
+def download(*args: Any, **kwargs: Any) -> Report:
+    """Download the files of a subject, narrowed by BIDS entities.
+
+    A file that is here with its listed size is skipped, so running it again fetches only what is missing.
+
+    Parameters
+    ----------
+    subject : str
+        ``"sub-03"``, ``"03"``, or ``"all"``.
+    ses, task, space, desc, stat, suffix, extension : str or list of str, optional
+        Filters. A bare value (``"04"``) and a full token (``"ses-04"``) mean the same; a list names alternatives. A
+        file that lacks the entity passes, except for ``ses``: ``ses="averages"`` asks for the files without a session.
+    include_... : bool
+        Fetch a further tree of the catalog; `laion-fmri download --help` lists them.
+    n_jobs : int
+        Files fetched at once.
+
+    Returns
+    -------
+    Report
+        What was done; false only where nothing matched.
+
+    Raises
+    ------
+    SubjectNotFoundError, SelectionError
+        If the catalog does not know a value.
+    DataDirNotSetError
+        If no data directory is configured.
+    LicenseNotAcceptedError
+        If the licence is declined.
+    NoMatchingDataError
+        If nothing matches.
+    RemoteError, OfflineError
+        If the bucket cannot be reached, or may not be.
+    NoSpaceError
+        If the disk is too full.
+
+    Warns
+    -----
+    UserWarning
+        For each file that the bucket lists and does not give, or that could not be fetched.
+    """
+    catalog = load_catalog()
+    arguments = download_signature(catalog).bind(*args, **kwargs)
+    arguments.apply_defaults()
+    given = arguments.arguments
+    root = data_root()
+    _tell_drift(str(root))
+    filters = {name: given[name] for name in catalog.filters}
+    flags = {name: given[name] for name in catalog.flags}
+    subject = given[catalog.definitions.discovery.subjects.entity]
+    request = resolve_request(catalog, subject, filters, flags)
+    workers = usable_jobs(given["n_jobs"])
+    ask_consent(policies(catalog, request), root, catalog_path().parent)
+    bucket = Bucket(catalog.remote, workers)
+    plan = survey(catalog, request, bucket, root)
+    for message in refusals(plan):
+        warnings.warn(message, UserWarning, stacklevel=2)
+    with progress(plan) as shown:
+        return carry_out(plan, bucket, workers, each(shown, warn_of))
+
+
+download.__signature__ = download_signature(load_catalog())  # type: ignore[attr-defined]
+
+
+def _tell_drift(data_dir: str) -> None:
+    if _last_data_dir and _last_data_dir[0] != data_dir:
+        warnings.warn(
+            f"the data directory changed from {_last_data_dir[0]} to {data_dir} since the last download",
+            UserWarning,
+            stacklevel=3,
+        )
+    _last_data_dir[:] = [data_dir]
+
+
+def accept_license() -> None:
+    """Show the licence of the data and ask for its acceptance, once for a data directory.
+
+    Raises
+    ------
+    DataDirNotSetError
+        If no data directory is configured.
+    LicenseNotAcceptedError
+        If it is declined.
+    """
+    ask_consent(load_catalog().definitions.access.values(), data_root(), catalog_path().parent)
+
+
+def accept_licenses(include_stimuli: bool = False) -> None:
+    """Call `accept_license`; deprecated.
+
+    Parameters
+    ----------
+    include_stimuli : bool
+        Also say on standard error where the terms of the stimuli are accepted.
+    """
+    warnings.warn("accept_licenses is deprecated; use accept_license", DeprecationWarning, stacklevel=2)
+    accept_license()
+    if include_stimuli:
+        url = load_catalog().definitions.services["access"]
+        sys.stderr.write(f"The terms of the stimulus images are accepted at the access service: {url}/terms\n")

@@ -1,0 +1,188 @@
+"""From a request to files on disk: list, plan, ask for consent, transfer, report."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from laion_fmri.access.acknowledge import acknowledge
+from laion_fmri.catalog.entities import ALL
+from laion_fmri.catalog.filters import held_out_test
+from laion_fmri.catalog.models import CatalogFile
+from laion_fmri.catalog.rules import Access, Acknowledge, Tree
+from laion_fmri.catalog.templates import fields, fill, local_path
+from laion_fmri.discovery import find_subjects
+from laion_fmri.errors import NoMatchingDataError
+from laion_fmri.selection import DownloadRequest
+from laion_fmri.storage.bucket import Bucket
+from laion_fmri.storage.disk import free_bytes, local_sizes
+from laion_fmri.storage.plan import Action, Plan, RemoteFile, planned, wanted_files
+from laion_fmri.storage.transfer import Denied, Done, Event, Failed, transfer
+
+OnEvent = Callable[[Event], None]
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a download did; false only where nothing matched.
+
+    Attributes
+    ----------
+    matched : int
+        Files that the request names, those not public aside.
+    downloaded, skipped, denied, failed : tuple of str
+        Keys fetched; already here; listed but not given; not had for another reason.
+    bytes : int
+        Bytes over the wire of the files fetched.
+    seconds : float
+        Duration of the transfer.
+    """
+
+    matched: int
+    downloaded: tuple[str, ...]
+    skipped: tuple[str, ...]
+    denied: tuple[str, ...]
+    failed: tuple[str, ...]
+    bytes: int
+    seconds: float
+
+    def __bool__(self) -> bool:
+        return self.matched > 0
+
+    @property
+    def complete(self) -> bool:
+        """Whether every matched file is here now."""
+        return not self.denied and not self.failed
+
+
+def survey(catalog: CatalogFile, request: DownloadRequest, bucket: Bucket, root: Path) -> Plan:
+    """List the remote and plan a request.
+
+    Raises
+    ------
+    NoMatchingDataError
+        If a subject has no file in the required trees and no other tree was asked for.
+    """
+    subject_entity = catalog.definitions.discovery.subjects.entity
+    subjects = _subjects(catalog, request, bucket)
+    wanted: list[tuple[Tree, RemoteFile]] = []
+    held_out = held_out_test(catalog.remote.held_out, catalog.entities)
+    for i, subject in enumerate(subjects):
+        required = 0
+        for tree in request.trees:
+            if i and subject_entity not in fields(tree.prefix or ""):
+                continue
+            scope = {subject_entity: subject}
+            files = wanted_files(_listing(tree, scope, bucket), tree, catalog.entities, request.filters, scope)
+            wanted += [(tree, file) for file in files]
+            required += sum(not held_out(file.key) for file in files) if tree.required else 0
+        if not required and not any(tree.flag for tree in request.trees):
+            raise NoMatchingDataError(_nothing(catalog, request, subject, bucket))
+    return _plan(catalog, wanted, bucket, root)
+
+
+def _subjects(catalog: CatalogFile, request: DownloadRequest, bucket: Bucket) -> Sequence[str]:
+    if request.subject != ALL:
+        return [request.subject]
+    name = catalog.definitions.discovery.subjects.entity
+    found = [catalog.entities[name].bare(name, subject) for subject in find_subjects(catalog, bucket)]
+    if not found:
+        raise NoMatchingDataError(f"No {catalog.dataset.title} files matched: {bucket.url} shows no subject")
+    return found
+
+
+def _listing(tree: Tree, scope: dict[str, str], bucket: Bucket) -> Iterable[RemoteFile]:
+    if tree.prefix is not None:
+        return bucket.files(fill(tree.prefix, scope))
+    return [file for file in bucket.folder("")[0] if file.key in tree.files]
+
+
+def _nothing(catalog: CatalogFile, request: DownloadRequest, subject: str, bucket: Bucket) -> str:
+    name = catalog.definitions.discovery.subjects.entity
+    active = [f"{filter_name}={list(values)}" for filter_name, values in request.filters.items() if values is not None]
+    prefixes = [fill(tree.prefix or "", {name: subject}) for tree in request.trees if tree.required]
+    token = f"{catalog.entities[name].key_of(name)}-{subject}"
+    return (
+        f"No {catalog.dataset.title} files matched for {token} with {', '.join(active) or 'no filters'} below "
+        f"{' and '.join(f'{bucket.url}/{prefix}' for prefix in prefixes)}; loosen a filter, or see what there is: "
+        "laion-fmri ls"
+    )
+
+
+def _plan(
+    catalog: CatalogFile, wanted: Sequence[tuple[Tree, RemoteFile]], bucket: Bucket, root: Path
+) -> Plan:
+    sizes = local_sizes(root, (local_path(file.key, catalog.entities) for _, file in wanted))
+    held_out = held_out_test(catalog.remote.held_out, catalog.entities)
+    files = planned(wanted, held_out, catalog.entities, sizes)
+    return Plan(bucket.url, str(root), free_bytes(root), files)
+
+
+def policies(catalog: CatalogFile, request: DownloadRequest) -> list[Access]:
+    """Return the access policies of everything a request lists."""
+    trees = {tree.name for tree in request.trees}
+    found = (source.args.access for source in catalog.sources.values() if source.args.tree.name in trees)
+    return list(dict.fromkeys(found))
+
+
+def ask_consent(asked: Iterable[Access], root: Path, texts: Path) -> None:
+    """Ask for what each policy asks, unless it was given before."""
+    for policy in asked:
+        if isinstance(policy, Acknowledge):
+            acknowledge(policy, root, texts)
+
+
+def carry_out(plan: Plan, bucket: Bucket, n_jobs: int, on_event: OnEvent) -> Report:
+    """Transfer what a plan lacks and report it."""
+    start = time.monotonic()
+    ends: dict[type[Event], list[str]] = {Done: [], Denied: [], Failed: []}
+    received = 0
+    for event in transfer(plan, bucket.chunks, n_jobs):
+        on_event(event)
+        if type(event) in ends:
+            ends[type(event)].append(event.file.key)
+            received += event.file.size if isinstance(event, Done) else 0
+    return Report(
+        matched=len(plan.files) - len(plan.of(Action.HELD_OUT)),
+        downloaded=tuple(ends[Done]),
+        skipped=tuple(file.key for file in plan.of(Action.SKIP)),
+        denied=tuple(ends[Denied]),
+        failed=(*(file.key for file in plan.of(Action.REFUSE)), *ends[Failed]),
+        bytes=received,
+        seconds=time.monotonic() - start,
+    )
+
+
+def warning_for(event: Event) -> str | None:
+    """Return what a user has to be told about an event, if anything."""
+    if isinstance(event, Denied):
+        return event.reason
+    if isinstance(event, Failed):
+        return f"{event.file.key} was not fetched: {event.reason}"
+    return None
+
+
+def warn_of(event: Event) -> None:
+    """Issue a UserWarning for a file that was denied or failed."""
+    message = warning_for(event)
+    if message:
+        warnings.warn(message, UserWarning, stacklevel=2)
+
+
+def each(*listeners: OnEvent) -> OnEvent:
+    """Return a listener that hands an event on to several."""
+
+    def tell(event: Event) -> None:
+        for listener in listeners:
+            listener(event)
+
+    return tell
+
+
+def refusals(plan: Plan) -> Iterator[str]:
+    """Yield what a user has to be told about files that a plan refuses."""
+    for file in plan.of(Action.REFUSE):
+        yield f"{file.key} is refused: {file.reason}"

@@ -1,0 +1,130 @@
+"""What the arguments of a download mean: checked against the catalog before anything is asked of the network."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from laion_fmri.catalog import load_catalog
+from laion_fmri.catalog.entities import ALL
+from laion_fmri.catalog.filters import Selection, filter_values
+from laion_fmri.catalog.models import CatalogFile
+from laion_fmri.catalog.rules import Tree
+from laion_fmri.catalog.words import listed, nearest
+from laion_fmri.errors import SubjectNotFoundError
+
+
+@dataclass(frozen=True)
+class DownloadRequest:
+    """A checked request.
+
+    Attributes
+    ----------
+    subject : str
+        A bare value, or ``"all"`` for everybody whom the remote shows.
+    filters : mapping
+        Bare values by filter; None where it is off.
+    trees : tuple of Tree
+        What is listed, in the order of the catalog.
+    """
+
+    subject: str
+    filters: Selection
+    trees: tuple[Tree, ...]
+
+
+def resolve_subject_id(subject: str) -> str:
+    """Return the BIDS identifier of a subject.
+
+    Parameters
+    ----------
+    subject : str
+        ``"03"`` or ``"sub-03"``.
+
+    Raises
+    ------
+    TypeError
+        If it is not text.
+    SubjectNotFoundError
+        If it is empty or not in the catalog.
+
+    Examples
+    --------
+    >>> resolve_subject_id("03")
+    'sub-03'
+    """
+    catalog = load_catalog()
+    name = catalog.definitions.discovery.subjects.entity
+    return f"{catalog.entities[name].key_of(name)}-{bare_subject(catalog, subject)}"
+
+
+def bare_subject(catalog: CatalogFile, subject: str) -> str:
+    """Return the bare value of a subject; see `resolve_subject_id`."""
+    name = catalog.definitions.discovery.subjects.entity
+    entity = catalog.entities[name]
+    if not isinstance(subject, str):
+        raise TypeError(f'{name}={subject!r} is a {type(subject).__name__}; give text such as "{entity.known[0]}"')
+    bare = entity.bare(name, subject)
+    if not entity.is_open and bare not in entity.known:
+        near = nearest(bare, entity.known)
+        hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
+        raise SubjectNotFoundError(f"{name}={subject!r} is not one of {listed(entity.known)}, {ALL}{hint}")
+    return bare
+
+
+def known_values(catalog: CatalogFile, name: str) -> tuple[str, ...]:
+    """Return every value that a filter accepts: those of the entity and those that are held out."""
+    rule = catalog.remote.held_out
+    held_out = rule.values if rule and rule.entity == name else ()
+    return (*catalog.entities[name].known, *held_out)
+
+
+def resolve_request(
+    catalog: CatalogFile, subject: str, filters: Mapping[str, object], flags: Mapping[str, object]
+) -> DownloadRequest:
+    """Check the arguments of a download.
+
+    Parameters
+    ----------
+    catalog : CatalogFile
+        What the arguments are checked against.
+    subject : str
+        One subject, or ``"all"``.
+    filters : mapping
+        Text, list of text or None by filter.
+    flags : mapping
+        Truth by flag.
+
+    Raises
+    ------
+    SubjectNotFoundError, SelectionError, TypeError
+        For what the catalog does not know, naming the nearest right value.
+    """
+    bare = ALL if subject == ALL else bare_subject(catalog, subject)
+    entities = catalog.filters
+    chosen = {
+        name: filter_values(name, entities[name], wanted, known_values(catalog, name))
+        for name, wanted in filters.items()
+    }
+    trees = tuple(tree for tree in catalog.trees if tree.flag is None or flags.get(tree.flag))
+    return DownloadRequest(bare, chosen, trees)
+
+
+def usable_jobs(n_jobs: object) -> int:
+    """Return a number of workers that works; warn where it is not the one asked for.
+
+    Warns
+    -----
+    UserWarning
+        If `n_jobs` is no positive int (1 is used), or higher than max(32, 2 x CPUs) (which is used).
+    """
+    most = max(32, 2 * (os.cpu_count() or 4))
+    if isinstance(n_jobs, bool) or not isinstance(n_jobs, int) or n_jobs < 1:
+        warnings.warn(f"n_jobs={n_jobs!r} is not a positive int; using 1", UserWarning, stacklevel=3)
+        return 1
+    if n_jobs > most:
+        warnings.warn(f"n_jobs={n_jobs} is higher than {most}; using {most}", UserWarning, stacklevel=3)
+        return most
+    return n_jobs
