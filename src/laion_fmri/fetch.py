@@ -76,7 +76,8 @@ def survey(catalog: CatalogFile, request: DownloadRequest, bucket: Bucket, root:
             if i and subject_entity not in fields(tree.prefix or ""):
                 continue
             scope = {subject_entity: subject}
-            files = wanted_files(_listing(tree, scope, bucket), tree, catalog.entities, request.filters, scope)
+            listed = listing(tree, fill(tree.prefix or "", scope), bucket)
+            files = wanted_files(listed, tree, catalog.entities, request.filters, scope)
             wanted += [(tree, file) for file in files]
             required += sum(not held_out(file.key) for file in files) if tree.required else 0
         if not required and not any(tree.flag for tree in request.trees):
@@ -94,10 +95,11 @@ def _subjects(catalog: CatalogFile, request: DownloadRequest, bucket: Bucket) ->
     return found
 
 
-def _listing(tree: Tree, scope: dict[str, str], bucket: Bucket) -> Iterable[RemoteFile]:
-    if tree.prefix is not None:
-        return bucket.files(fill(tree.prefix, scope))
-    return [file for file in bucket.folder("")[0] if file.key in tree.files]
+def listing(tree: Tree, prefix: str, bucket: Bucket) -> Iterable[RemoteFile]:
+    """Return the files of a tree that the bucket shows below a prefix of the tree."""
+    if tree.files:
+        return [file for file in bucket.folder("")[0] if file.key in tree.files]
+    return bucket.files(prefix)
 
 
 def _nothing(catalog: CatalogFile, request: DownloadRequest, subject: str, bucket: Bucket) -> str:

@@ -1,0 +1,288 @@
+"""One artifact of a catalog and what was chosen of it: its files, its plan, its download, its data.
+
+Everything that a catalog entry can do, without intake; `intake_driver` puts an intake face on it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from laion_fmri.catalog import catalog_path
+from laion_fmri.catalog.choice import Choice, Values, choose, complete, defaults
+from laion_fmri.catalog.entities import ALL
+from laion_fmri.catalog.filters import held_out_test
+from laion_fmri.catalog.models import Artifact, FileSpec
+from laion_fmri.catalog.rules import Tree
+from laion_fmri.catalog.templates import fields, listing_prefix, local_path, parse
+from laion_fmri.config import data_root
+from laion_fmri.errors import DataNotDownloadedError, NoMatchingDataError
+from laion_fmri.fetch import Report, ask_consent, carry_out, each, listing, warn_of
+from laion_fmri.loaders import Loader, LocalFile, Request, get_loader
+from laion_fmri.progress import progress
+from laion_fmri.selection import usable_jobs
+from laion_fmri.storage.bucket import Bucket
+from laion_fmri.storage.disk import free_bytes, local_sizes
+from laion_fmri.storage.find import expected_files
+from laion_fmri.storage.plan import Plan, RemoteFile, planned
+
+
+@dataclass(frozen=True)
+class FileEntry:
+    """A file of a selection.
+
+    Attributes
+    ----------
+    path : Path
+        Where it is, or would be.
+    entities : dict of str to str
+        Its entity values.
+    size : int or None
+        Bytes; None where it is not here.
+    """
+
+    path: Path
+    entities: Mapping[str, str]
+    size: int | None
+
+
+class Source:
+    """An artifact with a choice of entity values and options.
+
+    Parameters
+    ----------
+    name, description : str
+        Of the catalog entry.
+    artifact : Artifact
+        The entry itself.
+    given : mapping, optional
+        Entity values and options; wrong ones raise SelectionError here, missing ones when they are needed.
+    texts : Path, optional
+        Folder beside which the catalog's long texts lie.
+
+    Examples
+    --------
+    >>> from laion_fmri.catalog import load_catalog
+    >>> entry = load_catalog().sources["trials"]
+    >>> trials = Source("trials", entry.description, entry.args)
+    >>> trials(subject=3)(ses="ses-01").choice.entities
+    {'subject': ('03',), 'ses': ('01',)}
+    """
+
+    def __init__(
+        self,
+        name: str,
+        description: str,
+        artifact: Artifact,
+        given: Mapping[str, Any] | None = None,
+        texts: Path | None = None,
+    ) -> None:
+        self.name = name
+        self.description = description
+        self.artifact = artifact
+        self.given = dict(given or {})
+        self.texts = texts
+        self.choice: Choice = choose(name, artifact, self.given)
+
+    def __call__(self, **given: Any) -> Source:
+        """Return a source with more chosen; what was chosen before stays."""
+        return Source(self.name, self.description, self.artifact, {**self.given, **given}, self.texts)
+
+    @property
+    def loader(self) -> Loader:
+        """The module that reads the files."""
+        return get_loader(self.artifact.loader)
+
+    def files(self) -> list[FileEntry]:
+        """Return the files of the selection; of values that only the remote knows, those that are here."""
+        return self._entries(self.artifact, self.choice.entities)
+
+    def _entries(self, files: FileSpec, entities: Mapping[str, tuple[str, ...] | None]) -> list[FileEntry]:
+        template, values = complete(self.name, files, entities)
+        root = data_root()
+        found = expected_files(root, template, files.entities, values)
+        return [FileEntry(path, bound, _size(path)) for path, bound in found]
+
+    def plan(self) -> Plan:
+        """Return what `download` would do: the files of the selection and those that reading takes beside them."""
+        return self._plan(Bucket(self.artifact.remote), data_root())
+
+    def _plan(self, bucket: Bucket, root: Path) -> Plan:
+        listed: dict[str, list[RemoteFile]] = {}
+        wanted: dict[str, tuple[Tree, RemoteFile]] = {}
+        entities = dict(self.artifact.entities)
+        for files, chosen in self._specs():
+            entities |= files.entities
+            for file in self._remote_files(files, chosen, bucket, listed):
+                wanted.setdefault(file.key, (files.tree, file))
+        held_out = held_out_test(self.artifact.remote.held_out, entities)
+        sizes = local_sizes(root, (local_path(key, entities) for key in wanted))
+        decided = planned(wanted.values(), held_out, entities, sizes)
+        return Plan(bucket.url, str(root), free_bytes(root), decided)
+
+    def _specs(self) -> Iterator[tuple[FileSpec, Mapping[str, tuple[str, ...] | None]]]:
+        yield self.artifact, self.choice.entities
+        for name in self.loader.needs(self.artifact, self.choice.options):
+            join = self.artifact.joins[name]
+            mine = {key: values for key, values in self.choice.entities.items() if key in join.entities}
+            yield join, {**defaults(join), **mine}
+
+    def _remote_files(
+        self,
+        files: FileSpec,
+        chosen: Mapping[str, tuple[str, ...] | None],
+        bucket: Bucket,
+        listed: dict[str, list[RemoteFile]],
+    ) -> Iterator[RemoteFile]:
+        template, values = complete(self.name, files, chosen)
+        templates = [template]
+        if isinstance(files, Artifact) and files.sidecar:
+            templates.append(_sidecar(template))
+        for prefix in listing_prefix(files.tree.prefix or "", values):
+            if prefix not in listed:
+                listed[prefix] = list(listing(files.tree, prefix, bucket))
+            for file in listed[prefix]:
+                path = local_path(file.key, files.entities)
+                bounds = (parse(each_template, files.entities, path) for each_template in templates)
+                if any(bound is not None and _chosen(bound, values) for bound in bounds):
+                    yield file
+
+    def download(self, n_jobs: int = 1) -> Report:
+        """Fetch the files of the selection, and those that reading takes beside them, that are not here.
+
+        Parameters
+        ----------
+        n_jobs : int
+            Files fetched at once.
+
+        Returns
+        -------
+        Report
+            What was done.
+
+        Raises
+        ------
+        NoMatchingDataError
+            If the remote has no such file.
+        LicenseNotAcceptedError, RemoteError, OfflineError, NoSpaceError
+            As for `laion_fmri.download.download`.
+        """
+        root, workers = data_root(), usable_jobs(n_jobs)
+        ask_consent([self.artifact.access], root, self.texts or catalog_path().parent)
+        bucket = Bucket(self.artifact.remote, workers)
+        plan = self._plan(bucket, root)
+        if not plan.files:
+            raise NoMatchingDataError(f"{self.name}: {bucket.url} has no file of {self._chosen_text()}")
+        with progress(plan) as shown:
+            return carry_out(plan, bucket, workers, each(shown, warn_of))
+
+    def read(self, **options: Any) -> Any:
+        """Return the data in memory; see the catalog entry for what it is. Never downloads.
+
+        Parameters
+        ----------
+        **options
+            Options of the artifact, and further entity values.
+
+        Raises
+        ------
+        SelectionError
+            If an entity is missing, or a name or value is wrong.
+        DataNotDownloadedError
+            If a file is not here; the message has the command that fetches it.
+        DataFormatError
+            If a file contradicts the catalog or its companions.
+        """
+        return self(**options)._load("read")
+
+    def to_dask(self, **options: Any) -> Any:
+        """Return the same object as `read`, lazily: nothing but headers and tables is read before it is computed."""
+        return self(**options)._load("to_dask")
+
+    def _load(self, how: str) -> Any:
+        files = self._present(self.artifact, self.choice.entities)
+        request = Request(self.artifact, files, self.choice.options, self._find)
+        load: Callable[[Request], Any] = getattr(self.loader, how)
+        data = load(request)
+        if hasattr(data, "coords"):
+            data.name = self.name
+        return data
+
+    def _find(self, join: str, values: Mapping[str, str]) -> tuple[LocalFile, ...]:
+        files = self.artifact.joins[join]
+        chosen = {name: (value,) for name, value in values.items() if name in files.entities}
+        return self._present(files, {**defaults(files), **chosen})
+
+    def _present(self, files: FileSpec, chosen: Mapping[str, tuple[str, ...] | None]) -> tuple[LocalFile, ...]:
+        entries = self._entries(files, chosen)
+        missing = [entry for entry in entries if entry.size is None]
+        if missing or not entries:
+            raise DataNotDownloadedError(self._missing(files, chosen, missing))
+        return tuple(LocalFile(entry.path, entry.entities) for entry in entries)
+
+    def _missing(
+        self, files: FileSpec, chosen: Mapping[str, tuple[str, ...] | None], missing: list[FileEntry]
+    ) -> str:
+        what = getattr(files, "artifact", self.name)
+        what = f"{self.name} needs {what}" if what != self.name else self.name
+        bound = missing[0].entities if missing else {name: values[0] for name, values in chosen.items() if values}
+        where = ", ".join(f"{name} {value}" for name, value in bound.items() if value != ALL)
+        more = f" (and {len(missing) - 1} more)" if len(missing) > 1 else ""
+        place = f": {missing[0].path}{more}" if missing else ""
+        return f"{what} of {where}, which is not downloaded{place}; run: {download_command(self.name, files, bound)}"
+
+    def _chosen_text(self) -> str:
+        chosen = {name: values for name, values in self.choice.entities.items() if values}
+        return ", ".join(f"{name}={','.join(values)}" for name, values in chosen.items()) or "the dataset"
+
+    def describe(self) -> dict[str, Any]:
+        """Return what the catalog says of the artifact and what is chosen, under the keys that intake uses."""
+        return {
+            "name": self.name,
+            "description": self.description,
+            "driver": "laion_fmri",
+            "container": "dataframe" if self.artifact.layout.columns else "xarray",
+            "user_parameters": [
+                {
+                    "name": name,
+                    "description": entity.description,
+                    "allowed": list(entity.known) or entity.regex,
+                    "default": entity.default,
+                }
+                for name, entity in self.artifact.entities.items()
+            ],
+            "options": {
+                name: option.model_dump(exclude_none=True) for name, option in self.artifact.options.items()
+            },
+            "selection": {name: list(values) for name, values in self.choice.entities.items() if values},
+            "access": self.artifact.access.model_dump(),
+            "layout": self.artifact.layout.model_dump(exclude_none=True),
+            "size": self.artifact.size.model_dump(),
+            "release": self.artifact.dataset.release,
+        }
+
+
+def download_command(name: str, files: FileSpec, values: Mapping[str, str]) -> str:
+    """Return the command that fetches a file: for the shell, or for Python where no tree of a subject has it."""
+    scope = fields(files.tree.prefix or "")
+    if not scope:
+        return f"laion_fmri.open_catalog().{name}().download()"
+    shown = [one for one in values if (one in scope or one in files.tree.filters) and values[one] != ALL]
+    flags = [f"--{one} {values[one]}" for one in shown]
+    include = [f"--{files.tree.flag.replace('_', '-')}"] if files.tree.flag else []
+    return " ".join(["laion-fmri download", *flags, *include])
+
+
+def _size(path: Path) -> int | None:
+    return path.stat().st_size if path.is_file() else None
+
+
+def _sidecar(template: str) -> str:
+    folder, _, name = template.rpartition("/")
+    return f"{folder}/{name.partition('.')[0]}.json"
+
+
+def _chosen(bound: Mapping[str, str], values: Values) -> bool:
+    return all(values[name] == (ALL,) or value in values[name] for name, value in bound.items())

@@ -1,0 +1,68 @@
+"""Finding files below the data directory from a path template, folder by folder; never a crawl."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from laion_fmri.catalog.choice import Values
+from laion_fmri.catalog.entities import ALL, Entity
+from laion_fmri.catalog.templates import pieces
+
+Found = tuple[Path, dict[str, str]]
+
+
+def expected_files(root: Path, template: str, entities: Mapping[str, Entity], values: Values) -> list[Found]:
+    """Return the paths of a selection, with the entity values of each.
+
+    Where every value is known the paths are made from the template, whether the files are here or not. Values that
+    only the remote knows are found among the files that are here.
+
+    Parameters
+    ----------
+    root : Path
+        The data directory.
+    template : str
+        Path template.
+    entities : mapping of str to Entity
+        Grammar of its fields.
+    values : dict of str to tuple of str
+        The values of each field; ``("all",)`` where any will do.
+    """
+    states: list[Found] = [(root, {})]
+    for part in template.split("/"):
+        states = [state for path, bound in states for state in _step(path, part, bound, entities, values)]
+    return states
+
+
+def _step(
+    folder: Path, part: str, bound: dict[str, str], entities: Mapping[str, Entity], values: Values
+) -> Iterator[Found]:
+    unbound = [field for _, field in pieces(part) if field and field not in bound]
+    free = [field for field in dict.fromkeys(unbound) if values[field] == (ALL,)]
+    ways = [bound]
+    for field in dict.fromkeys(unbound):
+        if field not in free:
+            ways = [{**way, field: value} for way in ways for value in values[field]]
+    for way in ways:
+        if free:
+            yield from _matching(folder, part, way, {field: entities[field] for field in free})
+        else:
+            yield folder / part.format_map(way), way
+
+
+def _matching(folder: Path, part: str, bound: dict[str, str], free: Mapping[str, Entity]) -> Iterator[Found]:
+    text, seen = "", set[str]()
+    for literal, field in pieces(part):
+        text += re.escape(literal)
+        if field in bound:
+            text += re.escape(bound[field])
+        elif field is not None:
+            text += f"(?P={field})" if field in seen else f"(?P<{field}>{free[field].regex})"
+            seen.add(field)
+    names = sorted(entry.name for entry in folder.iterdir()) if folder.is_dir() else []
+    for name in names:
+        match = re.fullmatch(text, name)
+        if match:
+            yield folder / name, {**bound, **match.groupdict()}
