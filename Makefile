@@ -1,0 +1,29 @@
+# make demo: the main job on the offline miniature.  make test: the tests.  Both set everything up in .venv.
+PYTHON ?= python3
+BIN := .venv/bin
+DEMO := demo
+
+.PHONY: demo test check clean
+
+.venv/.installed: pyproject.toml
+	$(PYTHON) -c 'import sys; assert sys.version_info >= (3, 11), "Python 3.11 or newer is needed; run: make PYTHON=/path/to/python3.11"'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	touch $@
+
+demo: .venv/.installed
+	$(BIN)/laion-fmri demo --folder $(DEMO)
+
+test: .venv/.installed
+	$(BIN)/python -m pytest --numprocesses=auto
+
+check: .venv/.installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/laion-fmri catalog validate
+	$(BIN)/laion-fmri reference --check
+
+clean:
+	rm -rf .venv demo build dist
