@@ -8,7 +8,7 @@ from pathlib import Path
 from laion_fmri.catalog.check import read_catalog
 from laion_fmri.catalog.models import CatalogFile
 
-__all__ = ["CatalogFile", "catalog_path", "load_catalog"]
+__all__ = ["CatalogFile", "catalog_path", "load_catalog", "read_text"]
 
 
 def catalog_path() -> Path:
@@ -22,3 +22,8 @@ def catalog_path() -> Path:
 def load_catalog() -> CatalogFile:
     """Return the model of the catalog that comes with the package."""
     return read_catalog(catalog_path())
+
+
+def read_text(path: Path) -> str:
+    """Return a long text that a catalog names, such as a licence."""
+    return path.read_text(encoding="utf-8")
