@@ -105,7 +105,7 @@ class ArtifactSource(DataSource):  # type: ignore[misc]
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         name, description = state.pop("name"), state.pop("description")
-        super().__setstate__(state)
+        super().__setstate__({**state, "args": tuple(state["args"]), "kwargs": dict(state["kwargs"])})
         self.name, self.description = name, description
 
     @property
