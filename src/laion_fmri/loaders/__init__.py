@@ -1,7 +1,7 @@
 """Floor 3: one module per kind of file; local paths in, labelled objects out.
 
-A catalog entry names its loader; `get_loader` imports the module on first use, so that a catalog can be browsed without
-NumPy.
+A catalog entry names its loader; `get_loader` imports the module on first use, so that a catalog can be
+browsed without NumPy.
 """
 
 from __future__ import annotations
@@ -72,4 +72,4 @@ def get_loader(name: str) -> Loader:
     """Return the loader of this name."""
     if name not in _MODULES:
         raise CatalogError([f"there is no loader {name}{did_you_mean(name, _MODULES)}"])
-    return import_module(_MODULES[name])  # type: ignore[return-value]
+    return import_module(_MODULES[name])

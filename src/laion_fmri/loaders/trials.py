@@ -1,0 +1,86 @@
+"""The trial table of a file of volumes: which trial each volume belongs to."""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+
+import numpy as np
+import pandas as pd
+
+from laion_fmri.catalog.models import Column
+from laion_fmri.errors import DataFormatError
+from laion_fmri.loaders import LocalFile, Request
+from laion_fmri.loaders.nifti import Array, Header
+from laion_fmri.loaders.table import read_table
+from laion_fmri.loaders.voxels import Owner
+
+INDEX, SESSION, LABEL = "beta_index", "session", "label"
+
+_COLUMNS = {  # what every trial table has, whatever else its catalog entry declares
+    INDEX: Column(dtype="int64", description="Volume, counted from 0."),
+    SESSION: Column(dtype="str", description="Session, as file names write it."),
+    LABEL: Column(dtype="str", description="Name of the stimulus."),
+}
+
+
+def read_trials(request: Request, file: LocalFile, header: Header, owner: Owner) -> pd.DataFrame:
+    """Read the trial table that belongs to a file of volumes.
+
+    Parameters
+    ----------
+    request : Request
+        Has a join ``trials``.
+    file : LocalFile
+        The file of volumes.
+    header : Header
+        Its header.
+    owner : Owner
+        Whose brain it is about; the other entity of a trial table is its session.
+
+    Returns
+    -------
+    DataFrame
+        One row for each volume.
+
+    Raises
+    ------
+    DataFormatError
+        If the rows are not those of the volumes, naming table, file and the first wrong row.
+    """
+    join = request.artifact.joins["trials"]
+    shared = {name: value for name, value in file.entities.items() if name in join.entities}
+    (found,) = request.find("trials", shared)
+    table = read_table(found.path, join.layout.columns | _COLUMNS)
+    problem = _count_problem(table, header.volumes) or _cell_problem(table, INDEX, np.arange(len(table)))
+    for name in shared.keys() - dict(owner).keys():
+        token = f"{join.entities[name].key_of(name)}-{shared[name]}"
+        problem = problem or _cell_problem(table, SESSION, token)
+    if problem:
+        raise DataFormatError(
+            f"{found.path} does not fit {file.path}: {problem}; a trial table has one row for each volume, "
+            "in their order. Download both files again"
+        )
+    return table
+
+
+def _count_problem(table: pd.DataFrame, volumes: int) -> str | None:
+    if len(table) == volumes:
+        return None
+    where = f"volume {len(table)} has no row" if len(table) < volumes else f"row {volumes} has no volume"
+    return f"{len(table)} rows for {volumes} volumes, {where}"
+
+
+def _cell_problem(table: pd.DataFrame, column: str, right: Array | str) -> str | None:
+    wrong = np.flatnonzero(table[column] != right)
+    if not len(wrong):
+        return None
+    row = int(wrong[0])
+    expected = right if isinstance(right, str) else right[row]
+    return f"column {column}, row {row} is {table[column][row]}, not {expected}"
+
+
+def matching(table: pd.DataFrame, pattern: str | None) -> Array:
+    """Return the rows whose label matches a glob pattern, ascending; all rows for None."""
+    if pattern is None:
+        return np.arange(len(table))
+    return np.flatnonzero([fnmatchcase(label, pattern) for label in table[LABEL]])

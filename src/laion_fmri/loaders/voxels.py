@@ -1,0 +1,189 @@
+"""The voxel axis: the voxels of a brain mask, in C order, narrowed by ROIs.
+
+A brain mask belongs to a subject; the entities that it shares with the artifact say to which. They are called
+its owner.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from laion_fmri.catalog.models import Artifact
+from laion_fmri.catalog.templates import stripped
+from laion_fmri.errors import SelectionError
+from laion_fmri.loaders import LocalFile, Request
+from laion_fmri.loaders.nifti import (
+    Array,
+    Header,
+    read_header,
+    read_volume,
+    read_voxels,
+    require_one_volume,
+    require_same_grid,
+)
+from laion_fmri.loaders.roi import choose_rois
+
+Owner = tuple[tuple[str, str], ...]
+
+_BOOL = np.dtype(bool)
+
+
+@dataclass(frozen=True, eq=False)
+class Axis:
+    """Voxels of one brain mask.
+
+    Attributes
+    ----------
+    owner : tuple of (entity, value)
+        Whose brain it is.
+    header : Header
+        Of the mask; says which grid the voxels lie on.
+    positions : array of int, shape (voxel,)
+        Where the voxels are in the grid flattened in C order (k fastest), ascending.
+    """
+
+    owner: Owner
+    header: Header
+    positions: Array
+
+    def __len__(self) -> int:
+        return len(self.positions)
+
+    def keep(self, wanted: Array) -> Axis:
+        """Return the axis with the voxels where `wanted` is True."""
+        return Axis(self.owner, self.header, self.positions[wanted])
+
+    @cached_property
+    def indices(self) -> Array:
+        """Voxel indices i, j and k, shape (3, voxel)."""
+        return np.array(np.unravel_index(self.positions, self.header.grid))
+
+    @cached_property
+    def offsets(self) -> Array:
+        """Where the voxels are in a volume as NIfTI stores it (i fastest)."""
+        return np.asarray(np.ravel_multi_index(tuple(self.indices), self.header.grid, order="F"))
+
+    @cached_property
+    def millimetres(self) -> Array:
+        """Coordinates x, y and z, shape (3, voxel)."""
+        affine = self.header.affine
+        return np.asarray(affine[:3, :3] @ self.indices + affine[:3, 3:])
+
+    def read_map(self, path: Path, dtype: np.dtype[Any]) -> Array:
+        """Return the values of a 3-D map at these voxels, refusing one on another grid."""
+        header = read_header(path)
+        require_map(header, self)
+        values = np.empty(len(self), dtype)
+        read_voxels(header, np.array([0]), self.offsets, values[np.newaxis])
+        return values
+
+
+def require_map(header: Header, axis: Axis) -> None:
+    """Raise DataFormatError unless a file is a single volume on the grid of an axis."""
+    require_one_volume(header)
+    require_same_grid(header, axis.header)
+
+
+def mask_join(artifact: Artifact, options: Mapping[str, Any]) -> str:
+    """Return the join that gives the brain mask."""
+    return artifact.options["mask_source"].choices[options["mask_source"]]
+
+
+def joins_of_axis(artifact: Artifact, options: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the joins that building the voxel axis takes."""
+    return (mask_join(artifact, options), *(["rois"] if options.get("roi") is not None else []))
+
+
+def owner_of(request: Request, file: LocalFile) -> Owner:
+    """Return whose brain a file is about: its entities that a brain mask has too and has no default for."""
+    mask = request.artifact.joins[mask_join(request.artifact, request.options)]
+    return tuple(
+        (name, file.entities[name])
+        for name, entity in mask.entities.items()
+        if name in file.entities and entity.default is None
+    )
+
+
+def owner_text(owner: Owner) -> str:
+    """Return an owner as a message shows it.
+
+    Examples
+    --------
+    >>> owner_text((("subject", "03"),))
+    'subject 03'
+    """
+    return ", ".join(f"{name} {value}" for name, value in owner)
+
+
+def voxel_axes(request: Request) -> dict[Owner, Axis]:
+    """Return the voxel axis of each owner, in the order of the files.
+
+    Raises
+    ------
+    DataFormatError
+        If ROI and brain mask lie on different grids.
+    SelectionError
+        If there is no such ROI, or none of its voxels lies in the brain mask.
+    """
+    owners = dict.fromkeys(owner_of(request, file) for file in request.files)
+    return {owner: _in_rois(request, _in_brain(request, owner)) for owner in owners}
+
+
+def _in_brain(request: Request, owner: Owner) -> Axis:
+    (file,) = request.find(mask_join(request.artifact, request.options), dict(owner))
+    header = read_header(file.path)
+    mask = read_volume(header, _BOOL)
+    return Axis(owner, header, np.flatnonzero(mask.ravel()))
+
+
+def _in_rois(request: Request, axis: Axis) -> Axis:
+    query = request.options.get("roi")
+    if query is None:
+        return axis
+    where = owner_text(axis.owner)
+    entities = request.artifact.joins["rois"].entities
+    left_out = "".join(entity.strip for entity in entities.values())
+    words = [stripped(word, left_out) for word in ([query] if isinstance(query, str) else query)]
+    files = request.find("rois", dict(axis.owner))
+    named_by = [name for name, entity in entities.items() if entity.is_open]
+    chosen = choose_rois(words, [[file.entities[name] for name in named_by] for file in files], where)
+    wanted = np.zeros(len(axis), bool)
+    for index in chosen:
+        wanted |= axis.read_map(files[index].path, _BOOL)
+    if not wanted.any():
+        raise SelectionError(
+            f"roi={query!r}: none of its voxels lies in the brain mask of {where}, {axis.header.path}; "
+            "choose another ROI or mask_source"
+        )
+    return axis.keep(wanted)
+
+
+def voxel_coords(axes: Iterable[Axis], dim: str) -> dict[str, tuple[str, Array]]:
+    """Return the coordinates of axes laid one after the other.
+
+    Parameters
+    ----------
+    axes : iterable of Axis
+        At least one.
+    dim : str
+        Name of the voxel dimension.
+
+    Returns
+    -------
+    dict
+        i, j, k (int); x, y, z (mm); and each entity of the owner as text, such as ``voxel_subject``.
+    """
+    axes = list(axes)
+    indices = np.concatenate([axis.indices for axis in axes], axis=1)
+    millimetres = np.concatenate([axis.millimetres for axis in axes], axis=1)
+    coords = dict(zip("ijkxyz", [*indices, *millimetres], strict=True))
+    for name in dict(axes[0].owner):
+        values = [dict(axis.owner)[name] for axis in axes]
+        coords[f"{dim}_{name}"] = np.repeat(values, [len(axis) for axis in axes])
+    return {name: (dim, values) for name, values in coords.items()}
