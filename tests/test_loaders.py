@@ -6,6 +6,7 @@ import gzip
 import pickle
 import re
 import tracemalloc
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -18,10 +19,11 @@ import xarray as xr
 
 from laion_fmri.catalog import load_catalog
 from laion_fmri.catalog.entities import ALL
-from laion_fmri.catalog.models import FileSpec
+from laion_fmri.catalog.models import Column, FileSpec
 from laion_fmri.catalog.templates import fields, fill, parse
 from laion_fmri.errors import CatalogError, DataFormatError, DataNotDownloadedError, SelectionError
 from laion_fmri.loaders import LocalFile, Request, get_loader
+from laion_fmri.loaders.table import read_table
 
 GRID = (5, 4, 3)
 AFFINE = np.array([[-2.0, 0.1, 0, 40], [0.1, 1.8, 0.2, -60], [0, -0.2, 1.9, -20], [0, 0, 0, 1]])
@@ -384,6 +386,8 @@ def test_trials_of_one_subject_are_nan_in_voxels_of_another(folder: Folder):
         own = reference(folder.path("betas", subject=subject, ses="01"), mask)[[1, 3, 4]]
         np.testing.assert_array_equal(betas[rows, columns], own)
         assert np.isnan(betas[rows, ~columns]).all()
+    lazy = get_loader("voxel_series").to_dask(folder.request("betas", choices))
+    assert lazy.chunks == ((6, 6), tuple(mask.sum() for mask in masks.values()))
 
 
 def test_dask_has_one_chunk_for_each_file_and_reads_only_headers_before_it_is_computed(folder: Folder):
@@ -434,6 +438,17 @@ def test_a_flipped_bit_is_refused_by_the_checksum(one: Folder):
 
 
 def test_a_stream_that_does_not_inflate_is_refused_naming_the_volume(one: Folder):
+    one.trials(["unique_a.jpg"] * 100, **ONE)
+    one.nifti("betas", np.random.default_rng(0).standard_normal((*GRID, 100)), **ONE)
+    raw = gzip.decompress(bold(one).read_bytes())
+    deflate = zlib.compressobj(wbits=31)
+    whole = deflate.compress(raw[: 352 + 91 * np.prod(GRID) * 8 - 1]) + deflate.flush(zlib.Z_FULL_FLUSH)
+    bold(one).write_bytes(whole + b"\x07" * 500)
+    with pytest.raises(DataFormatError, match=r"damaged in volume \d\d of 0 to 99: .*invalid block type"):
+        one.read("betas", ONE)
+
+
+def test_damage_that_inflates_is_refused(one: Folder):
     packed = bytearray(bold(one).read_bytes())
     packed[len(packed) * 3 // 4 :] = bytes(len(packed) // 4)
     bold(one).write_bytes(packed)
@@ -637,6 +652,7 @@ def test_rois_are_masks_by_label_with_their_category(one: Folder):
     assert masks.category.dims == ("label",)
     assert masks.category.values.tolist() == ["face", "face"]
     np.testing.assert_array_equal(masks.sel(label="OFA"), roi(one, "face", "OFA")[brain(one)])
+    assert set(masks.coords) == {"label", "category", "res", "voxel_subject", *"ijkxyz"}
     single = one.read("rois", {"subject": "03", "label": "V1v"})
     assert single.dims == ("label", "voxel")
     assert single.category.values.tolist() == ["retinotopy"]
@@ -651,6 +667,15 @@ def test_an_roi_that_a_subject_lacks_is_false(folder: Folder):
     assert masks.sel(label="OFA")[masks.voxel_subject == "03"].any()
     assert not masks.sel(label="OFA")[masks.voxel_subject == "05"].any()
     assert masks.sel(label="FFA1")[masks.voxel_subject == "05"].any()
+
+
+def test_rois_of_another_resolution_than_the_mask_are_refused(one: Folder):
+    path = one.nifti(
+        "rois", np.ones((6, 5, 4), np.uint8), subject="03", category="face", label="OFA", res="1pt5"
+    )
+    with pytest.raises(DataFormatError, match=r"6 x 5 x 4.*5 x 4 x 3") as error:
+        one.read("rois", {"subject": "03", "res": "1pt5"})
+    assert str(path) in str(error.value)
 
 
 # --- volumes
@@ -688,6 +713,12 @@ def test_volumes_of_different_grids_are_refused(folder: Folder, grid: tuple, aff
     assert all(text in str(error.value) for text in (str(one), str(two), shown))
 
 
+def test_a_volume_of_several_volumes_is_refused(folder: Folder):
+    folder.nifti("brain_mask", np.ones((*GRID, 2), np.uint8), subject="03")
+    with pytest.raises(DataFormatError, match="holds 2 volumes"):
+        get_loader("volume").to_dask(folder.request("brain_mask", [{"subject": "03"}]))
+
+
 def test_volumes_that_differ_in_several_entities_are_refused(one: Folder):
     request = one.request("brain_mask", [{"subject": "03"}])
     other = LocalFile(request.files[0].path, {"subject": "05", "res": "1pt5"})
@@ -717,6 +748,24 @@ def test_an_entity_that_the_rows_do_not_tell_is_added(folder: Folder):
     table = folder.table("trials", ONE, {"subject": "03", "ses": "02"})
     assert table.columns.tolist()[:3] == ["subject", "ses", "session"]
     assert table.ses.tolist() == ["01"] * 6 + ["02"] * 6
+
+
+def test_a_column_named_like_an_entity_stays_as_it_is(folder: Folder):
+    path = folder.trials(**ONE)
+    pd.read_csv(path, sep="\t").assign(subject="S3").to_csv(path, sep="\t", index=False)
+    assert set(folder.table("trials", ONE).subject) == {"S3"}
+
+
+def test_a_csv_file_may_have_quotes_and_a_byte_order_mark(tmp_path: Path):
+    path = tmp_path / "a.csv"
+    path.write_text('id,score,used,run\n"a,b",1e-3,True,+7\n02,nan,0,-1\n"x\ny",.5,1,3\n', "utf-8-sig")
+    dtypes = {"id": "str", "score": "float64", "used": "bool", "run": "int64"}
+    table = read_table(path, {name: Column(dtype=dtype, description="") for name, dtype in dtypes.items()})
+    assert table.id.tolist() == ["a,b", "02", "x\ny"]
+    np.testing.assert_array_equal(table.score, [0.001, np.nan, 0.5])
+    assert table.used.tolist() == [True, False, True]
+    assert table.run.tolist() == [7, -1, 3]
+    assert [str(table[name].dtype) for name in ("score", "used", "run")] == ["float64", "bool", "int64"]
 
 
 def write_participants(folder: Folder, text: str) -> Path:

@@ -11,11 +11,10 @@ from typing import Any, NoReturn
 import numpy as np
 import pandas as pd
 
-from laion_fmri.catalog.entities import Entity
 from laion_fmri.catalog.models import Artifact, Column
 from laion_fmri.catalog.words import did_you_mean, listed
 from laion_fmri.errors import DataFormatError, SelectionError
-from laion_fmri.loaders import LocalFile, Request
+from laion_fmri.loaders import Request
 
 _PATTERNS = {  # what a cell looks like, case aside
     "int64": r"[+-]?[0-9]{1,18}",
@@ -52,13 +51,14 @@ def read(request: Request) -> pd.DataFrame:
         If a column is missing or a cell is not of its dtype, naming file, column and row.
     """
     spec = request.artifact
-    tables = [(read_table(file.path, spec.layout.columns), file) for file in request.files]
-    added = [
+    tables = [(read_table(file.path, spec.layout.columns), file.entities) for file in request.files]
+    keys = {name: spec.entities[name].key_of(name) for name in request.files[0].entities}
+    untold = [
         name
-        for name, entity in spec.entities.items()
-        if not all(_tells(frame, name, entity, file) for frame, file in tables)
+        for name, key in keys.items()
+        if not all(_tells(frame, f"{key}-{values[name]}") for frame, values in tables)
     ]
-    return stack([_with_origin(frame, added, file) for frame, file in tables])
+    return stack([_with_origin(frame, {name: values[name] for name in untold}) for frame, values in tables])
 
 
 def to_dask(request: Request) -> NoReturn:
@@ -134,14 +134,11 @@ def _typed(cells: pd.Series[str], dtype: str, path: Path) -> pd.Series[Any]:
     return cells.str.lower().isin(["true", "1"]) if dtype == "bool" else cells.astype(np.dtype(dtype))
 
 
-def _tells(frame: pd.DataFrame, name: str, entity: Entity, file: LocalFile) -> bool:
-    """Tell whether the rows of a table say themselves which value of an entity they belong to."""
-    if name in frame or name not in file.entities:
-        return True
-    token = f"{entity.key_of(name)}-{file.entities[name]}"
+def _tells(frame: pd.DataFrame, token: str) -> bool:
+    """Tell whether a column holds an entity, as file names write it, in every row."""
     return any((frame[column] == token).all() for column in frame)
 
 
-def _with_origin(frame: pd.DataFrame, names: Sequence[str], file: LocalFile) -> pd.DataFrame:
-    added = {name: file.entities[name] for name in names if name not in frame and name in file.entities}
+def _with_origin(frame: pd.DataFrame, values: Mapping[str, str]) -> pd.DataFrame:
+    added = {name: value for name, value in values.items() if name not in frame}
     return pd.concat([pd.DataFrame(added, frame.index, dtype="str"), frame], axis=1)
