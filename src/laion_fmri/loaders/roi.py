@@ -33,8 +33,8 @@ def choose_rois(query: str | Sequence[str], names: Sequence[Collection[str]], wh
 
     Examples
     --------
-    >>> choose_rois(["face", "V1v"], [("retinotopy", "V1v"), ("face", "OFA"), ("face", "FFA1")], "subject 03")
-    [0, 1, 2]
+    >>> choose_rois(["hand", "V1"], [("early", "V1"), ("early", "V2"), ("motor", "hand")], "subject 1")
+    [0, 2]
     """
     wanted = {query} if isinstance(query, str) else set(query)
     valid = sorted({name for own in names for name in own}, key=str.lower)
