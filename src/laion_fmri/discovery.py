@@ -103,7 +103,11 @@ def inspect_bucket() -> None:
     rule = catalog.definitions.discovery.subjects
     token = f"{catalog.entities[rule.entity].key_of(rule.entity)}-"
     top_files, top = bucket.folder("")
-    lines = [f"Bucket: {bucket.url}", f"Top-level prefixes ({len(top)}):", *(f"  {name}/" for name in sorted(top))]
+    lines = [
+        f"Bucket: {bucket.url}",
+        f"Top-level prefixes ({len(top)}):",
+        *(f"  {name}/" for name in sorted(top)),
+    ]
     for prefix in rule.prefixes:
         files, folders = (top_files, top) if not prefix else bucket.folder(prefix)
         people = sum(name.startswith(token) for name in folders)

@@ -114,9 +114,7 @@ def _nothing(catalog: CatalogFile, request: DownloadRequest, subject: str, bucke
     )
 
 
-def _plan(
-    catalog: CatalogFile, wanted: Sequence[tuple[Tree, RemoteFile]], bucket: Bucket, root: Path
-) -> Plan:
+def _plan(catalog: CatalogFile, wanted: Sequence[tuple[Tree, RemoteFile]], bucket: Bucket, root: Path) -> Plan:
     sizes = local_sizes(root, (local_path(file.key, catalog.entities) for _, file in wanted))
     held_out = held_out_test(catalog.remote.held_out, catalog.entities)
     files = planned(wanted, held_out, catalog.entities, sizes)

@@ -47,7 +47,14 @@ def progress(plan: Plan) -> Iterator[OnEvent]:
 @contextmanager
 def _bar(plan: Plan) -> Iterator[OnEvent]:
     from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+    from rich.progress import (
+        BarColumn,
+        DownloadColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+        TransferSpeedColumn,
+    )
 
     columns = (
         TextColumn("{task.description}"),
@@ -86,9 +93,7 @@ def _lines(plan: Plan) -> OnEvent:
             ended += 1
         if time.monotonic() - last >= _SECONDS_BETWEEN_LINES:
             last = time.monotonic()
-            sys.stderr.write(
-                f"[laion-fmri] {ended}/{files} files, {size_text(received)} of {size_text(total)}\n"
-            )
+            sys.stderr.write(f"[laion-fmri] {ended}/{files} files, {size_text(received)} of {size_text(total)}\n")
 
     return tell
 

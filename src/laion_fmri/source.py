@@ -137,17 +137,15 @@ class Source:
         listed: dict[str, list[RemoteFile]],
     ) -> Iterator[RemoteFile]:
         template, values = complete(self.name, files, chosen)
-        templates = [template]
-        if isinstance(files, Artifact) and files.sidecar:
-            templates.append(_sidecar(template))
-        for prefix in listing_prefix(files.tree.prefix or "", values):
-            if prefix not in listed:
-                listed[prefix] = list(listing(files.tree, prefix, bucket))
-            for file in listed[prefix]:
-                path = local_path(file.key, files.entities)
-                bounds = (parse(each_template, files.entities, path) for each_template in templates)
-                if any(bound is not None and _chosen(bound, values) for bound in bounds):
-                    yield file
+        has_sidecar = isinstance(files, Artifact) and files.sidecar
+        for wanted in (template, _sidecar(template)) if has_sidecar else (template,):
+            for prefix in listing_prefix(files.tree.prefix or "", values):
+                if prefix not in listed:
+                    listed[prefix] = list(listing(files.tree, prefix, bucket))
+                for file in listed[prefix]:
+                    bound = parse(wanted, files.entities, local_path(file.key, files.entities))
+                    if bound is not None and _chosen(bound, values):
+                        yield file
 
     def download(self, n_jobs: int = 1) -> Report:
         """Fetch the files of the selection, and those that reading takes beside them, that are not here.
@@ -222,9 +220,7 @@ class Source:
             raise DataNotDownloadedError(self._missing(files, chosen, missing))
         return tuple(LocalFile(entry.path, entry.entities) for entry in entries)
 
-    def _missing(
-        self, files: FileSpec, chosen: Mapping[str, tuple[str, ...] | None], missing: list[FileEntry]
-    ) -> str:
+    def _missing(self, files: FileSpec, chosen: Mapping[str, tuple[str, ...] | None], missing: list[FileEntry]) -> str:
         what = getattr(files, "artifact", self.name)
         what = f"{self.name} needs {what}" if what != self.name else self.name
         bound = missing[0].entities if missing else {name: values[0] for name, values in chosen.items() if values}
@@ -253,9 +249,7 @@ class Source:
                 }
                 for name, entity in self.artifact.entities.items()
             ],
-            "options": {
-                name: option.model_dump(exclude_none=True) for name, option in self.artifact.options.items()
-            },
+            "options": {name: option.model_dump(exclude_none=True) for name, option in self.artifact.options.items()},
             "selection": {name: list(values) for name, values in self.choice.entities.items() if values},
             "access": self.artifact.access.model_dump(),
             "layout": self.artifact.layout.model_dump(exclude_none=True),

@@ -20,8 +20,8 @@ class Choice:
     Attributes
     ----------
     entities : dict of str to tuple of str or None
-        Values by entity; None for an entity that the file shall not have. Entities without value or default are
-        not in it.
+        Values by entity; None for an entity that the file shall not have. Entities without value or default
+        are not in it.
     options : dict of str to object
         Every option of the artifact; None where it has neither value nor default.
     """

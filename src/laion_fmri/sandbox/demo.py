@@ -42,7 +42,9 @@ def run(folder: Path) -> None:
 
 def _prepare(folder: Path) -> None:
     if folder.exists() and any(folder.iterdir()) and not (folder / _MARKER).exists():
-        raise SelectionError(f"{folder} is not empty and no demo made it; name another one: laion-fmri demo --folder PATH")
+        raise SelectionError(
+            f"{folder} is not empty and no demo made it; name another one: laion-fmri demo --folder PATH"
+        )
     shutil.rmtree(folder, ignore_errors=True)
     (folder / "data").mkdir(parents=True)
     (folder / _MARKER).touch()
@@ -105,7 +107,7 @@ class _Typed(io.StringIO):
     def __init__(self, line: str) -> None:
         super().__init__(f"{line}\n")
 
-    def readline(self, size: int | None = -1, /) -> str:
+    def readline(self, size: int | None = -1, /) -> str:  # type: ignore[override]
         line = super().readline(-1 if size is None else size)
         sys.stdout.write(line)
         return line

@@ -75,9 +75,7 @@ class Bucket:
 
     def _pages(self, **arguments: str) -> Iterator[dict[str, Any]]:
         with self._told(f"{self.url}/{arguments['Prefix']}"):
-            yield from self._client.get_paginator("list_objects_v2").paginate(
-                Bucket=self._remote.bucket, **arguments
-            )
+            yield from self._client.get_paginator("list_objects_v2").paginate(Bucket=self._remote.bucket, **arguments)
 
     def chunks(self, key: str) -> Iterator[bytes]:
         """Yield the bytes of a file.

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from laion_fmri.catalog.choice import Values
 from laion_fmri.catalog.entities import ALL, Entity
-from laion_fmri.catalog.templates import pieces
+from laion_fmri.catalog.templates import fields, pieces
 
 Found = tuple[Path, dict[str, str]]
 
@@ -33,6 +33,8 @@ def expected_files(root: Path, template: str, entities: Mapping[str, Entity], va
     states: list[Found] = [(root, {})]
     for part in template.split("/"):
         states = [state for path, bound in states for state in _step(path, part, bound, entities, values)]
+    if any(values[field] == (ALL,) for field in fields(template)):
+        return [(path, bound) for path, bound in states if path.is_file()]
     return states
 
 

@@ -136,9 +136,7 @@ def wanted_files(
     applied = {name: values for name, values in selection.items() if name in tree.filters}
     keeps = key_filter(entities, applied)
     forced = {fill(rule.path, scope) for rule in tree.forced if _names_a_value(rule.when, entities, selection)}
-    return [
-        file for file in listing if not file.key.endswith("/") and (keeps(file.key) or file.key in forced)
-    ]
+    return [file for file in listing if not file.key.endswith("/") and (keeps(file.key) or file.key in forced)]
 
 
 def _names_a_value(name: str, entities: Mapping[str, Entity], selection: Selection) -> bool:

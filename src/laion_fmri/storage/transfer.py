@@ -137,7 +137,7 @@ def _fetch(file: PlannedFile, root: Path, chunks: Chunks, tell: Callable[[Event]
         tell(Denied(file, str(error)))
     except (LaionFMRIError, OSError) as error:
         tell(Failed(file, error))
-    except Exception as error:  # noqa: BLE001 - a file that ends without an event would hang the queue
+    except Exception as error:  # a file that ends without an event would hang the queue
         tell(Failed(file, RemoteError(f"{file.key}: {type(error).__name__}: {error}")))
     else:
         tell(Done(file))
