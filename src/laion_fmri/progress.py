@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from laion_fmri.fetch import OnEvent
 
 _SECONDS_BETWEEN_LINES = 10.0
+_STEP = 1000
 
 
 def size_text(size: float) -> str:
@@ -26,9 +27,9 @@ def size_text(size: float) -> str:
     ('950 B', '1.1 GB')
     """
     for unit in ("B", "kB", "MB", "GB"):
-        if size < 1000:
+        if size < _STEP:
             return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
-        size /= 1000
+        size /= _STEP
     return f"{size:.1f} TB"
 
 
