@@ -12,7 +12,7 @@ __all__ = ["CatalogFile", "catalog_path", "load_catalog", "read_text"]
 
 
 def catalog_path() -> Path:
-    """Return the catalog that comes with the package: in the wheel, or in the checkout it is installed from."""
+    """Return the catalog that comes with the package, from the wheel or from the checkout."""
     packaged = Path(__file__).parents[1] / "_catalog"
     folder = packaged if packaged.is_dir() else Path(__file__).parents[3] / "catalog"
     return folder / "laion-fmri.yaml"

@@ -6,18 +6,20 @@ An entity is a BIDS key with its values (``ses-01``), the suffix or the extensio
 
 from __future__ import annotations
 
+import contextlib
 import operator
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from functools import cached_property
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
+from laion_fmri.catalog.values import ALL, Aliases, Default, Pattern, Range, Values, numbers_or_values
 from laion_fmri.catalog.words import listed, nearest
 from laion_fmri.errors import SelectionError
 
-ALL = "all"
+__all__ = ["ALL", "Entity", "Strict", "Waiver", "one_or_many"]
 
 
 class Strict(BaseModel):
@@ -65,38 +67,32 @@ class Entity(Strict):
     description: str
     key: str | None = None
     kind: Literal["key", "suffix", "extension"] = "key"
-    values: tuple[str, ...] = ()
-    range: tuple[str, str] | None = None
-    pattern: str | None = None
-    aliases: dict[str, str] = {}
+    values: Values = ()
+    range: Range | None = None
+    pattern: Pattern | None = None
+    aliases: Aliases = {}
     absent: str | None = None
     match: Literal["permissive", "strict", "exact"] = "permissive"
     waived: Waiver | None = None
-    default: str | None = None
+    default: Default | None = None
     strip: str = ""
 
     @model_validator(mode="after")
-    def _one_source_of_values(self) -> Entity:
+    def _consistent(self) -> Entity:
         if sum(map(bool, (self.values, self.range, self.pattern))) != 1:
             raise ValueError("give exactly one of values, range and pattern")
-        if self.range and not (all(map(str.isdecimal, self.range)) and len({*map(len, self.range)}) == 1):
-            raise ValueError('range takes two zero-padded numbers of one width, such as ["01", "30"]')
-        if self.pattern is not None:
-            _compilable(self.pattern)
-        for name, value in self.aliases.items():
-            if value not in self.known:
-                raise ValueError(f"alias {name} stands for {value}, which is not a value")
-        if self.default not in (None, ALL) and self.known and self.default not in self.known:
-            raise ValueError(f"default {self.default} is not a value")
+        if (self.kind == "key") == (self.match == "exact"):
+            raise ValueError("a suffix or an extension takes match: exact, a key permissive or strict")
+        if self.absent and self.match != "strict":
+            raise ValueError("absent has a meaning with match: strict only")
+        if self.waived and self.kind != "extension":
+            raise ValueError("waived has a meaning with kind: extension only")
         return self
 
     @cached_property
     def known(self) -> tuple[str, ...]:
         """All values; empty where only the remote knows them."""
-        if self.range:
-            first, last = self.range
-            return tuple(f"{n:0{len(first)}d}" for n in range(int(first), int(last) + 1))
-        return self.values
+        return numbers_or_values({"range": self.range, "values": self.values})
 
     @property
     def is_open(self) -> bool:
@@ -126,12 +122,13 @@ class Entity(Strict):
         name : str
             Name of the entity, for messages and the key.
         value : str, int or iterable of those
-            ``3``, ``"3"``, ``"03"`` and ``"sub-03"`` mean the same; ``"all"`` means every value.
+            ``3``, ``"3"``, ``"03"`` and ``"sub-03"`` mean the same; ``"all"`` alone means every value.
 
         Returns
         -------
         tuple of str
-            Without repeats, in the order asked for; ``("all",)`` for all values of an open entity.
+            Without repeats, in the order asked for (sorted for a set); ``("all",)`` for all values of an open
+            entity.
 
         Raises
         ------
@@ -144,49 +141,49 @@ class Entity(Strict):
         >>> ses.choose("ses", [1, "ses-02", "02"])
         ('01', '02')
         """
-        if value == ALL:
+        if isinstance(value, str) and value == ALL:
             return (ALL,) if self.is_open else self.known
-        single = isinstance(value, str) or not isinstance(value, Iterable)
-        chosen = tuple(dict.fromkeys(self._one(name, v) for v in ([value] if single else value)))
+        chosen = list(dict.fromkeys(self._one(name, one) for one in one_or_many(value)))
         if not chosen:
-            raise SelectionError(f"{name}=[] selects nothing; name a value or leave {name} out")
-        return chosen
+            raise SelectionError(f"{name}={value!r} selects nothing; name a value or leave {name} out")
+        return tuple(sorted(chosen) if isinstance(value, Set) else chosen)
 
     def _one(self, name: str, value: Any) -> str:
-        text = value if isinstance(value, str) else _integer_text(name, value)
-        text = self.bare(name, text)
-        if self.known and text.isdecimal() and text not in self.known:
-            text = text.zfill(len(self.known[0]))
-        for character in self.strip:
-            text = text.replace(character, "")
+        text = self.bare(name, value if isinstance(value, str) else _integer_text(name, value))
+        if text == ALL:
+            raise SelectionError(f'{name}: "{ALL}" stands alone; leave the other values or "{ALL}" out')
+        if text.isdecimal() and text not in self.known:
+            text = next((value for value in self.known if value.lstrip("0") == text.lstrip("0")), text)
+        text = text.translate(dict.fromkeys(map(ord, self.strip)))
         self.check(name, text, self.known)
         return text
 
     def check(self, name: str, value: str, known: Iterable[str]) -> None:
         """Raise SelectionError, naming the nearest values, unless `value` is possible."""
-        if self.is_open:
-            if re.fullmatch(self.regex, value):
-                return
-            raise SelectionError(f"{name}={value!r} is not a possible value; it must look like {self.regex}")
         known = tuple(known)
-        if value not in known:
+        if value in known:
+            return
+        if not self.is_open:
             near = nearest(value, known)
             hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
             raise SelectionError(f"{name}={value!r} is not one of {listed(known)}{hint}")
+        if not re.fullmatch(self.regex, value):
+            raise SelectionError(f"{name}={value!r} is not a possible value; it must look like {self.regex}")
+
+
+def one_or_many(value: Any) -> list[Any]:
+    """Return the members of a collection, or a list of the one value; text and bytes are one value."""
+    if isinstance(value, str | bytes):
+        return [value]
+    try:
+        return list(value)
+    except TypeError:
+        return [value]
 
 
 def _integer_text(name: str, value: Any) -> str:
-    try:
-        if isinstance(value, bool):
-            raise TypeError
-        return str(operator.index(value))
-    except TypeError:
-        kind = type(value).__name__
-        raise SelectionError(f"{name}={value!r} is a {kind}; give text, an integer or a list of those") from None
-
-
-def _compilable(pattern: str) -> None:
-    try:
-        re.compile(pattern)
-    except re.error as error:
-        raise ValueError(f"pattern {pattern} is no regular expression: {error}") from None
+    if not isinstance(value, bool):
+        with contextlib.suppress(TypeError):
+            return str(operator.index(value))
+    kind = type(value).__name__
+    raise SelectionError(f"{name}={value!r} is a {kind}; give text, an integer or a list of those")

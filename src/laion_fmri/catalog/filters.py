@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from laion_fmri.catalog.entities import Entity
+from laion_fmri.catalog.entities import Entity, one_or_many
 from laion_fmri.catalog.rules import HeldOut
 from laion_fmri.catalog.words import did_you_mean
 from laion_fmri.errors import SelectionError
@@ -41,13 +41,14 @@ def filter_values(name: str, entity: Entity, wanted: object, known: Iterable[str
     """
     if wanted is None:
         return None
-    values = [wanted] if isinstance(wanted, str) or not isinstance(wanted, Iterable) else list(wanted)
     accepted = [*known, *([entity.absent] if entity.absent else [])]
     chosen = []
-    for value in values:
+    for value in one_or_many(wanted):
         if not isinstance(value, str):
-            kind = type(value).__name__
-            raise TypeError(f'{name}={value!r} is a {kind}; give text such as "{accepted[0]}" or a list of texts')
+            example = f' such as "{accepted[0]}"' if accepted else ""
+            raise TypeError(
+                f"{name}={value!r} is a {type(value).__name__}; give text{example} or a list of texts"
+            )
         bare = entity.bare(name, value)
         entity.check(name, bare, accepted)
         chosen.append(bare)
@@ -76,7 +77,14 @@ def key_filter(entities: Mapping[str, Entity], selection: Selection) -> Test:
             raise SelectionError(f"there is no filter {name}{did_you_mean(name, entities)}")
     active = {name: tuple(values) for name, values in selection.items() if values is not None}
     tests = [_test(name, entities[name], values, active) for name, values in active.items()]
-    return lambda key: all(test(key) for test in tests)
+
+    def keeps(key: str) -> bool:
+        for test in tests:  # noqa: SIM110 - called for every key; all() takes twice as long
+            if not test(key):
+                return False
+        return True
+
+    return keeps
 
 
 def _test(name: str, entity: Entity, values: tuple[str, ...], active: Mapping[str, object]) -> Test:
@@ -108,8 +116,13 @@ def _never(_: str) -> None:
 
 
 def token(key: str, value: str) -> re.Pattern[str]:
-    """Return the pattern of a token ``key-value`` anywhere in a path; `value` is a regular expression."""
-    return re.compile(rf"(?:^|[/_]){re.escape(key)}-(?:{value})(?=[_/.]|$)")
+    """Return the pattern of a token ``key-value`` anywhere in a path; `value` is a regular expression.
+
+    A token begins the path or follows ``/`` or ``_``, and ends before ``_``, ``/``, ``.`` or the end. The
+    pattern looks back for the former: one that begins with plain text is searched several times faster.
+    """
+    start = re.escape(f"{key}-")
+    return re.compile(rf"{start}(?<![^/_]{start})(?:{value})(?=[_/.]|\Z)")
 
 
 def name_parts(key: str) -> tuple[str, str]:
@@ -131,7 +144,7 @@ def held_out_test(rule: HeldOut | None, entities: Mapping[str, Entity]) -> Test:
     if rule is None:
         return lambda key: False
     key_name = entities[rule.entity].key_of(rule.entity) if rule.entity in entities else rule.entity
-    folder = re.compile(rf"/{re.escape(key_name)}-(?:{'|'.join(map(re.escape, rule.values))})(?:/|$)").search
+    folder = re.compile(rf"/{re.escape(key_name)}-(?:{'|'.join(map(re.escape, rule.values))})(?:/|\Z)").search
 
     def test(key: str) -> bool:
         return bool(folder(key)) and not any(

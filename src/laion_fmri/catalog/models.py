@@ -1,15 +1,16 @@
 """The parts of a catalog file, as strict pydantic models.
 
-`CatalogFile` is a whole file, `Artifact` what stands in one entry's ``args:``. Driver, planner, command line and
-reference pages all read these.
+`CatalogFile` is a whole file, `Artifact` what stands in one entry's ``args:``. Driver, planner, command line
+and reference pages all read these.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Literal
+from collections.abc import Collection, Mapping
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, ValidationInfo, WithJsonSchema, field_validator, model_validator
+from pydantic_core import PydanticCustomError
 
 from laion_fmri.catalog import templates
 from laion_fmri.catalog.entities import Entity, Strict
@@ -19,17 +20,36 @@ from laion_fmri.errors import SelectionError
 
 Selected = Mapping[str, tuple[str, ...] | None]
 
+MISFIT = "misfit"
+
+Paths = Annotated[
+    tuple[str, ...],
+    Field(min_length=1),
+    BeforeValidator(lambda value: (value,) if isinstance(value, str) else value),
+    WithJsonSchema(
+        {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]}
+    ),
+]
+
 
 class Option(Strict):
     """An argument of ``read()`` that is not an entity."""
 
     description: str
     type: Literal["choice", "names", "number"]
-    choices: dict[str, str] = {}
+    choices: dict[str, str] = Field(default={})
     default: str | None = None
     minimum: float | None = None
     maximum: float | None = None
     units: str | None = None
+
+    @field_validator("default")
+    @classmethod
+    def _is_a_choice(cls, default: str | None, info: ValidationInfo) -> str | None:
+        choices = info.data.get("choices", {})
+        if default is not None and default not in choices:
+            raise ValueError(f"{default} is not one of the choices{did_you_mean(default, choices)}")
+        return default
 
 
 class Column(Strict):
@@ -45,7 +65,7 @@ class Layout(Strict):
     dims: tuple[str, ...]
     dtype: str | None = None
     units: str | None = None
-    columns: dict[str, Column] = {}
+    columns: dict[str, Column] = Field(default={})
 
 
 class Size(Strict):
@@ -72,28 +92,18 @@ class FileSpec(Strict):
 
     tree: Tree
     entities: dict[str, Entity]
-    path: tuple[str, ...]
+    path: Paths
     layout: Layout
 
-    @field_validator("path", mode="before")
-    @classmethod
-    def _one_or_many(cls, value: Any) -> Any:
-        return (value,) if isinstance(value, str) else value
-
     @model_validator(mode="after")
-    def _path_fits(self) -> FileSpec:
-        for path in self.path:
-            for part in path.replace("_", "/").replace(".", "/").split("/"):
-                if part.count("{") > 1:
-                    raise ValueError(f"{part}: at most one field between two separators")
-            for field in templates.fields(path):
-                if field not in self.entities:
-                    hint = did_you_mean(field, self.entities)
-                    raise ValueError(f"path has a field {{{field}}} that is no entity{hint}")
-        unused = set(self.entities) - {field for path in self.path for field in templates.fields(path)}
-        if unused:
-            raise ValueError(f"no path uses {', '.join(sorted(unused))}")
+    def _names_fit(self) -> FileSpec:
+        found = [message for _, message in templates.misfits(self.entities, self.path, self._options())]
+        if found:
+            raise PydanticCustomError(MISFIT, "{found}", {"found": "; ".join(found)})
         return self
+
+    def _options(self) -> Collection[str]:
+        return ()
 
     def template(self, selection: Selected) -> str:
         """Return the path template that a complete selection takes.
@@ -110,7 +120,9 @@ class FileSpec(Strict):
         ways = [set(templates.fields(path)) for path in self.path]
         missing = [sorted(way - chosen) for way in ways if chosen < way]
         if missing:
-            raise SelectionError(f"give {' or '.join(', '.join(f'{name}=' for name in names) for names in missing)}")
+            raise SelectionError(
+                f"give {' or '.join(', '.join(f'{name}=' for name in names) for names in missing)}"
+            )
         raise SelectionError(f"no file has {' and '.join(sorted(chosen))} together; {self._ways(ways)}")
 
     @staticmethod
@@ -132,19 +144,12 @@ class Artifact(FileSpec):
     access: Access
     sidecar: bool = False
     loader: str
-    options: dict[str, Option] = {}
-    joins: dict[str, Join] = {}
+    options: dict[str, Option] = Field(default={})
+    joins: dict[str, Join] = Field(default={})
     size: Size
 
-    @model_validator(mode="after")
-    def _names_apart(self) -> Artifact:
-        for name in self.options:
-            if name in self.entities:
-                raise ValueError(f"{name} is both an entity and an option")
-        for name, option in self.options.items():
-            if option.default is not None and option.default not in option.choices:
-                raise ValueError(f"option {name}: default {option.default} is not one of its choices")
-        return self
+    def _options(self) -> Collection[str]:
+        return self.options
 
 
 class Source(Strict):
@@ -153,7 +158,7 @@ class Source(Strict):
     driver: Literal["laion_fmri"]
     description: str
     args: Artifact
-    metadata: dict[str, Any] = {}
+    metadata: dict[str, Any] = Field(default={})
 
 
 class RoiDiscovery(Strict):
@@ -184,11 +189,11 @@ class Definitions(Strict):
     dataset: Dataset
     remotes: dict[str, S3Remote]
     access: dict[str, Access]
-    services: dict[str, str] = {}
+    services: dict[str, str] = Field(default={})
     entities: dict[str, Entity]
     trees: dict[str, Tree]
-    joins: dict[str, Join] = {}
-    options: dict[str, Option] = {}
+    joins: dict[str, Join] = Field(default={})
+    options: dict[str, Option] = Field(default={})
     discovery: Discovery
 
 
@@ -197,7 +202,7 @@ class CatalogFile(Strict):
 
     name: str
     description: str
-    metadata: dict[str, Any] = {}
+    metadata: dict[str, Any] = Field(default={})
     definitions: Definitions = Field(alias="x-definitions")
     sources: dict[str, Source]
 

@@ -1,4 +1,4 @@
-"""The rules of a dataset that many artifacts share: what it is, where it lies, who may have it, how it is split."""
+"""What many artifacts share: the dataset, where it lies, who may have it, how it is divided."""
 
 from __future__ import annotations
 

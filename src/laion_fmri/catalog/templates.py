@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+import itertools
 import re
-import string
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import lru_cache
 
 from laion_fmri.catalog.entities import ALL, Entity
+from laion_fmri.catalog.words import did_you_mean
 
-_SEPARATORS = re.compile(r"([/_.])")
+_FIELD = re.compile(r"\{([a-z][a-z0-9_]*)\}")
+_SEPARATORS = re.compile(r"([/_])")
 
 
 @lru_cache(maxsize=1024)
 def pieces(template: str) -> tuple[tuple[str, str | None], ...]:
-    """Split a template into (literal, field) pairs; the last field is None where it ends in a literal."""
-    parts = string.Formatter().parse(template)
-    return tuple((literal, field) for literal, field, _, _ in parts)
+    """Split a template into (literal, field) pairs; the last field is None where it ends in a literal.
+
+    Examples
+    --------
+    >>> pieces("sub-{subject}_bold.nii.gz")
+    (('sub-', 'subject'), ('_bold.nii.gz', None))
+    """
+    parts = _FIELD.split(template)
+    pairs = tuple(zip(parts[0::2], [*parts[1::2], None], strict=True))
+    return pairs if pairs[-1] != ("", None) else pairs[:-1]
 
 
 def fields(template: str) -> tuple[str, ...]:
@@ -46,19 +55,15 @@ def listing_prefix(template: str, selection: Mapping[str, Sequence[str]]) -> Ite
     ['a/1/', 'a/2/']
     """
     known = {field: values for field, values in selection.items() if tuple(values) != (ALL,)}
-    prefixes: dict[tuple[tuple[str, str], ...], str] = {(): ""}
+    head = ""
     for literal, field in pieces(template):
-        prefixes = {bound: text + literal for bound, text in prefixes.items()}
-        if field is None:
-            break
+        head += literal
         if field not in known:
             break
-        prefixes = {
-            bound if field in dict(bound) else (*bound, (field, value)): text + value
-            for bound, text in prefixes.items()
-            for value in ([dict(bound)[field]] if field in dict(bound) else known[field])
-        }
-    yield from prefixes.values()
+        head += f"{{{field}}}"
+    names = fields(head)
+    for values in itertools.product(*(known[name] for name in names)):
+        yield fill(head, dict(zip(names, values, strict=True)))
 
 
 @lru_cache(maxsize=1024)
@@ -73,14 +78,17 @@ def _regex(template: str, patterns: tuple[tuple[str, str], ...]) -> re.Pattern[s
     return re.compile(text)
 
 
+def _patterns(template: str, entities: Mapping[str, Entity]) -> tuple[tuple[str, str], ...]:
+    return tuple((field, entities[field].regex) for field in fields(template))
+
+
 def parse(template: str, entities: Mapping[str, Entity], path: str) -> dict[str, str] | None:
     """Return the entity values of a path, or None where the path is not of this template.
 
     Values come without the characters that local names leave out, so the key of the remote and the
     local path of one file give the same answer.
     """
-    patterns = tuple((field, entities[field].regex) for field in fields(template))
-    match = _regex(template, patterns).fullmatch(path)
+    match = _regex(template, _patterns(template, entities)).fullmatch(path)
     if match is None:
         return None
     return {name: stripped(value, entities[name].strip) for name, value in match.groupdict().items()}
@@ -104,36 +112,73 @@ def local_path(key: str, entities: Mapping[str, Entity]) -> str:
     """
     for name, entity in entities.items():
         if entity.strip:
-            token = rf"(?<![A-Za-z0-9])({re.escape(entity.key_of(name))}-)({entity.regex})(?=[_./]|$)"
+            token = rf"(?<![^/_])({re.escape(entity.key_of(name))}-)({entity.regex})(?=[_./]|\Z)"
             key = re.sub(token, lambda m, cut=entity.strip: m[1] + stripped(m[2], cut), key)  # type: ignore[misc]
     return key
+
+
+def mistakes(template: str, known: Collection[str]) -> Iterator[str]:
+    """Yield what is wrong with a template whose fields are the entities `known`.
+
+    Examples
+    --------
+    >>> list(mistakes("sub-{subjct}/bold.nii.gz", ["subject", "ses"]))
+    ['a field {subjct} that is no entity; did you mean `subject`?']
+    """
+    if any(part in ("", ".", "..") for part in template.split("/")):
+        yield "a key is relative, with no empty part and no . or .. between its slashes"
+    if set("{}") & set(_FIELD.sub("", template)):
+        yield "a brace that belongs to no field; a field is an entity in braces, such as {subject}"
+    for part in re.split("[/_.]", template):
+        if len(_FIELD.findall(part)) > 1:
+            yield f"{part} has two fields; put /, _ or . between them"
+    for field in fields(template):
+        if field not in known:
+            yield f"a field {{{field}}} that is no entity{did_you_mean(field, known)}"
+
+
+def misfits(
+    entities: Collection[str], path: str | Sequence[str], options: Collection[str] = ()
+) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """Yield place and text of every mistake in how entities, path templates and options go together."""
+    one = isinstance(path, str)
+    used = set[str]()
+    for i, template in enumerate([path] if isinstance(path, str) else path):
+        used.update(fields(template))
+        for message in mistakes(template, entities):
+            yield ("path",) if one else ("path", i), message
+    for name in entities:
+        if name not in used:
+            yield ("entities", name), f"no path uses {name}"
+    for name in options:
+        if name in entities:
+            yield ("options", name), f"{name} is an entity too"
 
 
 def overlap(one: str, mine: Mapping[str, Entity], other: str, theirs: Mapping[str, Entity]) -> bool:
     """Tell whether two templates can name the same key.
 
-    Compared part by part between ``/``, ``_`` and ``.``, which no value contains.
+    Compared part by part between ``/`` and ``_``, which no value contains. Where the remote alone knows the
+    values on both sides, only the text around them counts.
     """
-    left, right = _parts(one, mine), _parts(other, theirs)
-    return len(left) == len(right) and all(_meet(a, b) for a, b in zip(left, right, strict=True))
+    left, right = _SEPARATORS.split(one), _SEPARATORS.split(other)
+    return len(left) == len(right) and all(
+        _meet(a, mine, b, theirs) for a, b in zip(left, right, strict=True)
+    )
 
 
-def _parts(template: str, entities: Mapping[str, Entity]) -> list[tuple[str, Entity | None]]:
-    parts = []
-    for part in _SEPARATORS.split(template):
-        found = pieces(part)[-1] if part else ("", None)
-        parts.append((found[0], entities[found[1]]) if found[1] else (part, None))
-    return parts
+def _meet(a: str, mine: Mapping[str, Entity], b: str, theirs: Mapping[str, Entity]) -> bool:
+    if a == b and mine == theirs:
+        return True
+    for part, entities, other, others in ((a, mine, b, theirs), (b, theirs, a, mine)):
+        names = fields(part)
+        if not any(entities[name].is_open for name in names):
+            pattern = _regex(other, _patterns(other, others))
+            choices = itertools.product(*(entities[name].known for name in names))
+            return any(pattern.fullmatch(fill(part, dict(zip(names, c, strict=True)))) for c in choices)
+    (head, *_, tail), (other_head, *_, other_tail) = _FIELD.split(a), _FIELD.split(b)
+    return _one_continues(head, other_head) and _one_continues(tail[::-1], other_tail[::-1])
 
 
-def _meet(a: tuple[str, Entity | None], b: tuple[str, Entity | None]) -> bool:
-    (literal_a, entity_a), (literal_b, entity_b) = a, b
-    if entity_a is None and entity_b is None:
-        return literal_a == literal_b
-    if entity_a is not None and entity_b is not None:
-        if literal_a != literal_b:
-            return False
-        return entity_a.is_open or entity_b.is_open or bool({*entity_a.known} & {*entity_b.known})
-    (literal, entity), text = (a, literal_b) if entity_a is not None else (b, literal_a)
-    assert entity is not None
-    return re.fullmatch(re.escape(literal) + f"(?:{entity.regex})", text) is not None
+def _one_continues(a: str, b: str) -> bool:
+    return a.startswith(b) or b.startswith(a)

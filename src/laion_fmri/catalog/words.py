@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
+from difflib import SequenceMatcher
+
+_ALIKE = 0.5
 
 
 def nearest(wrong: str, right: Iterable[str], most: int = 3) -> list[str]:
-    """Return the words most like a wrong one, case aside, best first.
+    """Return the words most like a wrong one, case aside, best first; equals in the order given.
 
     Examples
     --------
     >>> nearest("Subjct", ["ses", "subject"])
     ['subject']
+    >>> nearest("1", ["01", "02", "10"])
+    ['01', '10']
     """
-    words = {word.lower(): word for word in right}
-    return [words[word] for word in difflib.get_close_matches(wrong.lower(), words, n=most, cutoff=0.5)]
+    likeness = {word: SequenceMatcher(None, wrong.lower(), word.lower()).ratio() for word in right}
+    near = (word for word, ratio in likeness.items() if ratio >= _ALIKE)
+    return sorted(near, key=likeness.__getitem__, reverse=True)[:most]
 
 
 def did_you_mean(wrong: str, right: Iterable[str]) -> str:

@@ -1,0 +1,182 @@
+"""Whether the names in a catalog name something: fields, filters, joins, files, artifacts.
+
+Works on the plain data of the file, so that one mistake in a block does not hide the others.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import keyword
+from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path as File
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from laion_fmri.catalog import templates
+from laion_fmri.catalog.entities import Entity
+from laion_fmri.catalog.lines import Path
+from laion_fmri.catalog.words import did_you_mean
+
+Found = Iterator[tuple[Path, str]]
+
+_ENTITIES = TypeAdapter(dict[str, Entity])
+_TOP = "x-definitions"
+_JOINS = ((_TOP, "joins", "*"), ("sources", "*", "args", "joins", "*"))
+_NAMES_OF = {
+    "entity": (
+        (_TOP, "entities", "*", "waived", "when"),
+        (_TOP, "trees", "*", "filters", "*"),
+        (_TOP, "trees", "*", "forced", "*", "when"),
+        (_TOP, "remotes", "*", "held_out", "entity"),
+        (_TOP, "discovery", "subjects", "entity"),
+        (_TOP, "discovery", "rois", "entity"),
+        (_TOP, "discovery", "rois", "category"),
+    ),
+    "artifact": ((_TOP, "discovery", "rois", "artifact"), *((*join, "artifact") for join in _JOINS)),
+    "tree": (("sources", "*", "args", "tree", "name"), *((*join, "tree", "name") for join in _JOINS)),
+    "loader": (("sources", "*", "args", "loader"),),
+}
+# Attributes of intake's YAMLFileCatalog: an artifact so named could not be reached.
+_RESERVED = """
+access add auth autoreload cache_dirs cat classname close configure_new container describe description
+discover dtype entry filesystem filter force_reload from_dict get gui has_been_persisted is_persisted
+items keys kwargs metadata model name name_from_path npartitions on_server parse partition_access path pop
+read read_chunked read_partition reload save search serialize shape storage_options text to_dask
+to_spark ttl updated user_parameters values version walk yaml
+"""
+
+
+def reference_problems(data: Any, folder: File, loaders: Collection[str] | None) -> Found:
+    """Yield the path and the text of every mistake in how the parts of a catalog go together.
+
+    Parameters
+    ----------
+    data : object
+        Plain data of the file, right or wrong.
+    folder : Path
+        Where its long texts lie.
+    loaders : collection of str, optional
+        Names that an entry's ``loader`` may have; not looked at where left out.
+    """
+    known = {
+        "entity": [path[-1] for path, _ in find(data, _TOP, "entities", "*")],
+        "artifact": [path[-1] for path, _ in find(data, "sources", "*")],
+        "tree": [name for _, name in find(data, _TOP, "trees", "*", "name")],
+    }
+    if loaders is not None:
+        known["loader"] = [*loaders]
+    for kind, names in known.items():
+        yield from _unknown(data, kind, names)
+    yield from _artifact_names(data)
+    yield from _misfits(data)
+    yield from _tree_templates(data)
+    yield from _joined_paths(data)
+    yield from _mask_sources(data)
+    yield from _texts(data, folder)
+    yield from _shared_keys(data)
+
+
+def find(data: Any, *pattern: str) -> Iterator[tuple[Path, Any]]:
+    """Yield every value at a place, with its path; ``*`` stands for every key and every position.
+
+    Examples
+    --------
+    >>> list(find({"a": {"x": [1, 2]}, "b": 3}, "*", "x", "*"))
+    [(('a', 'x', 0), 1), (('a', 'x', 1), 2)]
+    """
+    if not pattern:
+        yield (), data
+        return
+    members: Any = (
+        data.items() if isinstance(data, dict) else enumerate(data) if isinstance(data, list) else ()
+    )
+    for key, value in members:
+        if pattern[0] in ("*", key):
+            for path, found in find(value, *pattern[1:]):
+                yield (key, *path), found
+
+
+def _unknown(data: Any, kind: str, known: Collection[Any]) -> Found:
+    for pattern in _NAMES_OF[kind]:
+        for path, name in find(data, *pattern):
+            if isinstance(name, str) and name not in known:
+                yield path, f"there is no {kind} {name}{did_you_mean(name, known)}"
+
+
+def _artifact_names(data: Any) -> Found:
+    for path, _ in find(data, "sources", "*"):
+        name = str(path[-1])
+        if name in _RESERVED.split() or name.startswith("_"):
+            yield path, "a catalog has an attribute of this name; call the artifact something else"
+        elif not name.isidentifier() or keyword.iskeyword(name):
+            yield path, "the name of an artifact is letters, digits and underscores, so that cat.NAME works"
+
+
+def _misfits(data: Any) -> Found:
+    for path, spec in _specs(data, ("sources", "*", "args"), *_JOINS):
+        for place, message in templates.misfits(spec["entities"], spec["path"], spec.get("options") or {}):
+            yield (*path, *place), message
+
+
+def _specs(data: Any, *patterns: tuple[str, ...]) -> Iterator[tuple[Path, dict[str, Any]]]:
+    """Yield the blocks that have entities and paths of the right shape."""
+    for path, spec in itertools.chain.from_iterable(find(data, *pattern) for pattern in patterns):
+        if isinstance(spec, dict) and isinstance(spec.get("entities"), dict) and _templates(spec):
+            yield path, spec
+
+
+def _templates(spec: Mapping[str, Any]) -> list[str]:
+    path = spec.get("path")
+    return [one for one in (path if isinstance(path, list) else [path]) if isinstance(one, str)]
+
+
+def _tree_templates(data: Any) -> Found:
+    subject = [name for _, name in find(data, _TOP, "discovery", "subjects", "entity")]
+    for pattern in (("prefix",), ("forced", "*", "path")):
+        for path, template in find(data, _TOP, "trees", "*", *pattern):
+            for field in templates.fields(template) if isinstance(template, str) else ():
+                if subject and field not in subject:
+                    yield (
+                        path,
+                        f"a tree is listed for one {subject[0]} at a time; {{{field}}} cannot stand here",
+                    )
+
+
+def _joined_paths(data: Any) -> Found:
+    paths = {path[1]: args["path"] for path, args in _specs(data, ("sources", "*", "args"))}
+    for path, join in _specs(data, *_JOINS):
+        artifact = join.get("artifact")
+        if isinstance(artifact, str) and paths.get(artifact, join["path"]) != join["path"]:
+            yield (*path, "path"), f"another path than the one of artifact {artifact}"
+
+
+def _mask_sources(data: Any) -> Found:
+    for path, joins in find(data, "sources", "*", "args", "joins"):
+        choices = ("sources", str(path[1]), "args", "options", "mask_source", "choices", "*")
+        for place, join in find(data, *choices):
+            if isinstance(joins, dict) and isinstance(join, str) and join not in joins:
+                yield place, f"there is no join {join}{did_you_mean(join, joins)}"
+
+
+def _texts(data: Any, folder: File) -> Found:
+    for path, text in find(data, _TOP, "access", "*", "text"):
+        if isinstance(text, str) and not (folder / text).is_file():
+            yield path, f"there is no file {text} beside the catalog"
+
+
+def _shared_keys(data: Any) -> Found:
+    claims = []
+    for path, args in _specs(data, ("sources", "*", "args")):
+        with contextlib.suppress(ValidationError):
+            claims.append((path, _templates(args), _ENTITIES.validate_python(args["entities"])))
+    for (path, mine, entities), (other, theirs, others) in itertools.combinations(claims, 2):
+        for one, template in itertools.product(mine, theirs):
+            if _overlap(one, entities, template, others):
+                yield (*other, "path"), f"claims keys that {path[1]} claims too: {template}"
+
+
+def _overlap(one: str, mine: Mapping[str, Entity], other: str, theirs: Mapping[str, Entity]) -> bool:
+    known = set(templates.fields(one)) <= set(mine) and set(templates.fields(other)) <= set(theirs)
+    return known and templates.overlap(one, mine, other, theirs)
