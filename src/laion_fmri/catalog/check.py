@@ -53,9 +53,7 @@ def check_catalog(
     """Check the text of a catalog whose long texts lie in `folder`; problems come in the order of lines."""
     data, lines, problems = read_yaml(text)
     if not problems and not isinstance(data, dict):
-        problems = [
-            Problem(1, (), "a catalog is a mapping with name, description, x-definitions and sources")
-        ]
+        problems = [Problem(1, (), "a catalog is a mapping with name, description, x-definitions and sources")]
     if not isinstance(data, dict):
         return None, problems
     told = {problem.path for problem in problems}

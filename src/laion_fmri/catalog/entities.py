@@ -29,7 +29,15 @@ class Strict(BaseModel):
 
 
 class Waiver(Strict):
-    """Files that a filter does not test, as long as another filter is on."""
+    """Files that a filter does not test, as long as another filter is on.
+
+    Attributes
+    ----------
+    value : str
+        Value of the entity that the files have.
+    when : str
+        The other filter.
+    """
 
     value: str
     when: str

@@ -46,9 +46,7 @@ def filter_values(name: str, entity: Entity, wanted: object, known: Iterable[str
     for value in one_or_many(wanted):
         if not isinstance(value, str):
             example = f' such as "{accepted[0]}"' if accepted else ""
-            raise TypeError(
-                f"{name}={value!r} is a {type(value).__name__}; give text{example} or a list of texts"
-            )
+            raise TypeError(f"{name}={value!r} is a {type(value).__name__}; give text{example} or a list of texts")
         bare = entity.bare(name, value)
         entity.check(name, bare, accepted)
         chosen.append(bare)
@@ -148,8 +146,7 @@ def held_out_test(rule: HeldOut | None, entities: Mapping[str, Entity]) -> Test:
 
     def test(key: str) -> bool:
         return bool(folder(key)) and not any(
-            key.startswith(exempt.prefix) and any(part in key for part in exempt.contains)
-            for exempt in rule.exempt
+            key.startswith(exempt.prefix) and any(part in key for part in exempt.contains) for exempt in rule.exempt
         )
 
     return test

@@ -187,9 +187,7 @@ class _Reader:
             return self._mapping(node, path)
         if isinstance(node, yaml.ScalarNode):
             return self._scalar(node, path)
-        return [
-            self.build(child, (*path, i), child.start_mark.line + 1) for i, child in enumerate(node.value)
-        ]
+        return [self.build(child, (*path, i), child.start_mark.line + 1) for i, child in enumerate(node.value)]
 
     def _tagged(self, node: yaml.Node) -> bool:
         """Tell whether a tag is written out; a plain scalar has the one that its text implies."""

@@ -9,8 +9,9 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from laion_fmri.catalog.artifacts import MISFIT
 from laion_fmri.catalog.lines import Lines, Path, Problem
-from laion_fmri.catalog.models import MISFIT, CatalogFile
+from laion_fmri.catalog.models import CatalogFile
 from laion_fmri.catalog.words import did_you_mean, listed
 
 _SHAPES = {
@@ -109,12 +110,7 @@ def _options(annotation: Any) -> list[Any]:
 
 def _tags(model: type[BaseModel]) -> set[str]:
     literals = (field.annotation for field in model.model_fields.values())
-    return {
-        value
-        for one in literals
-        if typing.get_origin(one) is typing.Literal
-        for value in typing.get_args(one)
-    }
+    return {value for one in literals if typing.get_origin(one) is typing.Literal for value in typing.get_args(one)}
 
 
 def _model(annotation: Any) -> type[BaseModel]:

@@ -1,159 +1,38 @@
-"""The parts of a catalog file, as strict pydantic models.
+"""A whole catalog file, as strict pydantic models.
 
-`CatalogFile` is a whole file, `Artifact` what stands in one entry's ``args:``. Driver, planner, command line
-and reference pages all read these.
+`CatalogFile` is a file, `Artifact` what stands in one entry's ``args:``. Driver, planner, command line and reference
+pages all read these.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import BeforeValidator, Field, ValidationInfo, WithJsonSchema, field_validator, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import Field
 
-from laion_fmri.catalog import templates
+from laion_fmri.catalog.artifacts import Artifact, Column, FileSpec, Join, Layout, Option, Size
 from laion_fmri.catalog.entities import Entity, Strict
-from laion_fmri.catalog.rules import Access, Dataset, S3Remote, Tree
+from laion_fmri.catalog.rules import Access, Dataset, Discovery, S3Remote, Tree
 from laion_fmri.catalog.words import did_you_mean
 from laion_fmri.errors import SelectionError
 
-Selected = Mapping[str, tuple[str, ...] | None]
-
-MISFIT = "misfit"
-
-Paths = Annotated[
-    tuple[str, ...],
-    Field(min_length=1),
-    BeforeValidator(lambda value: (value,) if isinstance(value, str) else value),
-    WithJsonSchema(
-        {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]}
-    ),
-]
-
-
-class Option(Strict):
-    """An argument of ``read()`` that is not an entity."""
-
-    description: str
-    type: Literal["choice", "names", "number"]
-    choices: dict[str, str] = Field(default={})
-    default: str | None = None
-    minimum: float | None = None
-    maximum: float | None = None
-    units: str | None = None
-
-    @field_validator("default")
-    @classmethod
-    def _is_a_choice(cls, default: str | None, info: ValidationInfo) -> str | None:
-        choices = info.data.get("choices", {})
-        if default is not None and default not in choices:
-            raise ValueError(f"{default} is not one of the choices{did_you_mean(default, choices)}")
-        return default
-
-
-class Column(Strict):
-    """A column of a table."""
-
-    dtype: Literal["str", "int64", "float64", "bool"]
-    description: str
-
-
-class Layout(Strict):
-    """What ``read()`` returns: dimensions, type and units, or columns."""
-
-    dims: tuple[str, ...]
-    dtype: str | None = None
-    units: str | None = None
-    columns: dict[str, Column] = Field(default={})
-
-
-class Size(Strict):
-    """How large one file is, about."""
-
-    bytes: int
-    note: str
-
-
-class FileSpec(Strict):
-    """Where files lie and what their names hold; shared by artifacts and the files they join.
-
-    Attributes
-    ----------
-    tree : Tree
-        The tree they belong to.
-    entities : dict of str to Entity
-        What the caller chooses.
-    path : tuple of str
-        Templates; a selection takes the first one that has just its entities.
-    layout : Layout
-        What reading gives.
-    """
-
-    tree: Tree
-    entities: dict[str, Entity]
-    path: Paths
-    layout: Layout
-
-    @model_validator(mode="after")
-    def _names_fit(self) -> FileSpec:
-        found = [message for _, message in templates.misfits(self.entities, self.path, self._options())]
-        if found:
-            raise PydanticCustomError(MISFIT, "{found}", {"found": "; ".join(found)})
-        return self
-
-    def _options(self) -> Collection[str]:
-        return ()
-
-    def template(self, selection: Selected) -> str:
-        """Return the path template that a complete selection takes.
-
-        Raises
-        ------
-        SelectionError
-            If entities are missing, or chosen that no file has together.
-        """
-        chosen = {name for name, values in selection.items() if values is not None}
-        for path in self.path:
-            if set(templates.fields(path)) == chosen:
-                return path
-        ways = [set(templates.fields(path)) for path in self.path]
-        missing = [sorted(way - chosen) for way in ways if chosen < way]
-        if missing:
-            raise SelectionError(
-                f"give {' or '.join(', '.join(f'{name}=' for name in names) for names in missing)}"
-            )
-        raise SelectionError(f"no file has {' and '.join(sorted(chosen))} together; {self._ways(ways)}")
-
-    @staticmethod
-    def _ways(ways: list[set[str]]) -> str:
-        return "give " + " or ".join(" and ".join(sorted(way)) for way in ways)
-
-
-class Join(FileSpec):
-    """Files of another artifact that a loader reads beside its own."""
-
-    artifact: str
-
-
-class Artifact(FileSpec):
-    """Everything about one entry of a catalog: what stands in its ``args:``."""
-
-    dataset: Dataset
-    remote: S3Remote
-    access: Access
-    sidecar: bool = False
-    loader: str
-    options: dict[str, Option] = Field(default={})
-    joins: dict[str, Join] = Field(default={})
-    size: Size
-
-    def _options(self) -> Collection[str]:
-        return self.options
+__all__ = ["Artifact", "CatalogFile", "Column", "Definitions", "FileSpec", "Join", "Layout", "Option", "Size", "Source"]
 
 
 class Source(Strict):
-    """One entry of a catalog, in intake's grammar."""
+    """One entry of a catalog, in intake's grammar.
+
+    Attributes
+    ----------
+    driver : {"laion_fmri"}
+        Name of our intake driver.
+    description : str
+        One sentence.
+    args : Artifact
+        The entry itself.
+    metadata : dict
+        Further facts, such as the example of the reference page.
+    """
 
     driver: Literal["laion_fmri"]
     description: str
@@ -161,30 +40,30 @@ class Source(Strict):
     metadata: dict[str, Any] = Field(default={})
 
 
-class RoiDiscovery(Strict):
-    """The artifact and the entities that name regions of interest."""
-
-    artifact: str
-    entity: str
-    category: str
-
-
-class SubjectDiscovery(Strict):
-    """Where the remote shows which subjects there are."""
-
-    entity: str
-    prefixes: tuple[str, ...]
-
-
-class Discovery(Strict):
-    """What discovery asks the remote for."""
-
-    subjects: SubjectDiscovery
-    rois: RoiDiscovery | None = None
-
-
 class Definitions(Strict):
-    """Blocks that the entries share through YAML aliases."""
+    """Blocks that the entries share through YAML aliases.
+
+    Attributes
+    ----------
+    dataset : Dataset
+        The dataset that the catalog describes.
+    remotes : dict of str to S3Remote
+        Where data comes from; downloads use the first.
+    access : dict of str to Access
+        Conditions of access.
+    services : dict of str to str
+        Addresses of services.
+    entities : dict of str to Entity
+        Grammar of file names.
+    trees : dict of str to Tree
+        Parts of the remote, in the order of downloads.
+    joins : dict of str to Join
+        Files that loaders read beside their own.
+    options : dict of str to Option
+        What read() takes beside entities.
+    discovery : Discovery
+        What discovery asks the remote for.
+    """
 
     dataset: Dataset
     remotes: dict[str, S3Remote]
@@ -198,7 +77,19 @@ class Definitions(Strict):
 
 
 class CatalogFile(Strict):
-    """A whole catalog file."""
+    """A whole catalog file.
+
+    Attributes
+    ----------
+    name, description : str
+        Of the catalog.
+    metadata : dict
+        Belongs to intake: {version: 1} is its grammar.
+    x-definitions : Definitions
+        Blocks that the entries share.
+    sources : dict of str to Source
+        The artifacts, by name.
+    """
 
     name: str
     description: str

@@ -89,9 +89,7 @@ def find(data: Any, *pattern: str) -> Iterator[tuple[Path, Any]]:
     if not pattern:
         yield (), data
         return
-    members: Any = (
-        data.items() if isinstance(data, dict) else enumerate(data) if isinstance(data, list) else ()
-    )
+    members: Any = data.items() if isinstance(data, dict) else enumerate(data) if isinstance(data, list) else ()
     for key, value in members:
         if pattern[0] in ("*", key):
             for path, found in find(value, *pattern[1:]):

@@ -12,9 +12,29 @@ SCHEMA_VERSION = "1"
 
 
 class Dataset(Strict):
-    """What the data is, who made it, under which release and licence."""
+    """What the data is, who made it, under which release and licence.
 
-    catalog_schema: str
+    Attributes
+    ----------
+    catalog_schema : str
+        Version of this grammar.
+    name : str
+        Short name.
+    title : str
+        Name for people.
+    release : str
+        Version of the data.
+    released : str
+        Date of the release.
+    license : str
+        SPDX identifier of the licence.
+    url : str
+        Home page.
+    citation : str
+        How to cite the data.
+    """
+
+    catalog_schema: Annotated[str, Field(json_schema_extra={"const": SCHEMA_VERSION})]
     name: str
     title: str
     release: str
@@ -35,14 +55,32 @@ class Dataset(Strict):
 
 
 class Exempt(Strict):
-    """Keys that a held-out rule does not cover."""
+    """Keys that a held-out rule does not cover.
+
+    Attributes
+    ----------
+    prefix : str
+        Beginning of the keys.
+    contains : tuple of str
+        What they contain, at least one of these.
+    """
 
     prefix: str
     contains: tuple[str, ...]
 
 
 class HeldOut(Strict):
-    """Data that the remote lists and gives to nobody: keys with a folder of these entity values."""
+    """Data that the remote lists and gives to nobody: keys with a folder of these entity values.
+
+    Attributes
+    ----------
+    entity : str
+        The entity that tells.
+    values : tuple of str
+        Its values that are held out.
+    except : tuple of Exempt
+        Keys that are public all the same.
+    """
 
     entity: str
     values: tuple[str, ...]
@@ -50,7 +88,19 @@ class HeldOut(Strict):
 
 
 class S3Remote(Strict):
-    """A public S3 bucket, read without credentials."""
+    """A public S3 bucket, read without credentials.
+
+    Attributes
+    ----------
+    kind : {"s3"}
+        What the remote is.
+    bucket : str
+        Name of the bucket.
+    region : str
+        Region of the bucket.
+    held_out : HeldOut, optional
+        What it lists and gives to nobody.
+    """
 
     kind: Literal["s3"]
     bucket: str
@@ -64,7 +114,17 @@ class S3Remote(Strict):
 
 
 class Open(Strict):
-    """Access without conditions."""
+    """Access without conditions.
+
+    Attributes
+    ----------
+    policy : {"open"}
+        What the user does: nothing.
+    license : str
+        SPDX identifier of the licence.
+    url : str
+        Text of the licence.
+    """
 
     policy: Literal["open"]
     license: str
@@ -72,7 +132,25 @@ class Open(Strict):
 
 
 class Acknowledge(Strict):
-    """Access after one typed answer, remembered in the data directory."""
+    """Access after one typed answer, remembered in the data directory.
+
+    Attributes
+    ----------
+    policy : {"acknowledge"}
+        What the user does: type an answer, once.
+    license : str
+        SPDX identifier of the licence.
+    url : str
+        Text of the licence.
+    text : str
+        File beside the catalog that is shown before.
+    prompt : str
+        What asks for the answer.
+    answer : str
+        The answer that is typed.
+    marker : str
+        File in the data directory that remembers it.
+    """
 
     policy: Literal["acknowledge"]
     license: str
@@ -87,7 +165,15 @@ Access = Annotated[Open | Acknowledge, Field(discriminator="policy")]
 
 
 class Forced(Strict):
-    """A file that is fetched whenever a filter names a value, whatever the other filters say."""
+    """A file that is fetched whenever a filter names a value, whatever the other filters say.
+
+    Attributes
+    ----------
+    when : str
+        The filter.
+    path : str
+        Template of the key.
+    """
 
     when: str
     path: str
@@ -126,3 +212,51 @@ class Tree(Strict):
         if (self.prefix is None) == (not self.files):
             raise ValueError("give either prefix or files")
         return self
+
+
+class RoiDiscovery(Strict):
+    """The artifact and the entities that name regions of interest.
+
+    Attributes
+    ----------
+    artifact : str
+        Name of the artifact.
+    entity : str
+        The entity that names a region.
+    category : str
+        The entity that names a set of regions.
+    """
+
+    artifact: str
+    entity: str
+    category: str
+
+
+class SubjectDiscovery(Strict):
+    """Where the remote shows which subjects there are.
+
+    Attributes
+    ----------
+    entity : str
+        The entity that names a subject.
+    prefixes : tuple of str
+        Where folders of subjects lie.
+    """
+
+    entity: str
+    prefixes: tuple[str, ...]
+
+
+class Discovery(Strict):
+    """What discovery asks the remote for.
+
+    Attributes
+    ----------
+    subjects : SubjectDiscovery
+        Where subjects show.
+    rois : RoiDiscovery, optional
+        What names regions of interest.
+    """
+
+    subjects: SubjectDiscovery
+    rois: RoiDiscovery | None = None

@@ -7,10 +7,13 @@ import json
 import re
 from typing import Any
 
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
+from pydantic_core.core_schema import ModelSchema
+
 from laion_fmri.catalog.models import CatalogFile
 from laion_fmri.catalog.rules import SCHEMA_VERSION
 
-_FIELD = re.compile(r"^(?P<names>\w+(?:, \w+)*)(?: : .*)?\n(?P<text>(?: +.*\n?)+)", re.MULTILINE)
+_FIELD = re.compile(r"^(?P<names>[\w-]+(?:, [\w-]+)*)(?: : .*)?\n(?P<text>(?: +.*\n?)+)", re.MULTILINE)
 
 
 def json_schema() -> dict[str, Any]:
@@ -21,12 +24,9 @@ def json_schema() -> dict[str, Any]:
     >>> json_schema()["$schema"]
     'https://json-schema.org/draft/2020-12/schema'
     """
-    schema = CatalogFile.model_json_schema(by_alias=True)
-    for model in (schema, *schema["$defs"].values()):
-        _describe(model)
     return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        **schema,
+        "$schema": GenerateJsonSchema.schema_dialect,
+        **CatalogFile.model_json_schema(by_alias=True, schema_generator=_WithTexts),
         "title": f"Catalog of laion_fmri, schema {SCHEMA_VERSION}",
     }
 
@@ -36,20 +36,30 @@ def catalog_schema() -> str:
     return json.dumps(json_schema(), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
 
-def _describe(model: dict[str, Any]) -> None:
-    """Give a model the first paragraph of its docstring, and its fields what is below "Attributes"."""
-    summary, _, attributes = inspect.cleandoc(model.get("description", "")).partition("\n\nAttributes\n")
-    model["description"] = _flat(summary.partition("\n\n")[0])
-    texts = {
-        name: _flat(match["text"])
-        for match in _FIELD.finditer(attributes)
-        for name in match["names"].split(", ")
-    }
-    for name, field in model["properties"].items():
-        field.pop("title", None)
-        if name in texts:
-            field["description"] = texts[name]
+class _WithTexts(GenerateJsonSchema):
+    """Describes a model by the first paragraph of its docstring, and a field by what the docstring says of it."""
+
+    def model_schema(self, schema: ModelSchema) -> JsonSchemaValue:
+        found = super().model_schema(schema)
+        found["description"] = _flat(inspect.getdoc(schema["cls"]) or "")
+        texts = _attributes(schema["cls"])
+        for name, field in found["properties"].items():
+            field.pop("title", None)
+            if name in texts:
+                field["description"] = texts[name]
+        return found
+
+
+def _attributes(model: type) -> dict[str, str]:
+    """Return the text of every field, from the docstrings of a model and its bases."""
+    texts: dict[str, str] = {}
+    for base in reversed(model.__mro__):
+        _, _, attributes = inspect.cleandoc(base.__doc__ or "").partition("\n\nAttributes\n")
+        for match in _FIELD.finditer(attributes):
+            texts |= dict.fromkeys(match["names"].split(", "), _flat(match["text"]))
+    return texts
 
 
 def _flat(text: str) -> str:
-    return " ".join(text.split())
+    """Return the first paragraph of a text on one line."""
+    return " ".join(text.partition("\n\n")[0].split())

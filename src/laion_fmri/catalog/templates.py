@@ -162,9 +162,7 @@ def overlap(one: str, mine: Mapping[str, Entity], other: str, theirs: Mapping[st
     values on both sides, only the text around them counts.
     """
     left, right = _SEPARATORS.split(one), _SEPARATORS.split(other)
-    return len(left) == len(right) and all(
-        _meet(a, mine, b, theirs) for a, b in zip(left, right, strict=True)
-    )
+    return len(left) == len(right) and all(_meet(a, mine, b, theirs) for a, b in zip(left, right, strict=True))
 
 
 def _meet(a: str, mine: Mapping[str, Entity], b: str, theirs: Mapping[str, Entity]) -> bool:

@@ -36,9 +36,7 @@ def _findable(values: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
     for value in values:
         if not value.strip(".") or set(value) & set(separators):
             wrong = " ".join(separators)
-            raise ValueError(
-                f"{value!r} is no value: it is empty, dots, or has one of the separators {wrong}"
-            )
+            raise ValueError(f"{value!r} is no value: it is empty, dots, or has one of the separators {wrong}")
         if values.count(value) > 1:
             raise ValueError(f"{value} stands here twice")
     return values

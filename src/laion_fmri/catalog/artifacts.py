@@ -1,0 +1,214 @@
+"""One entry of a catalog: its files, what a caller chooses of them, and what reading them gives."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field, ValidationInfo, WithJsonSchema, field_validator, model_validator
+from pydantic_core import PydanticCustomError
+
+from laion_fmri.catalog import templates
+from laion_fmri.catalog.entities import Entity, Strict
+from laion_fmri.catalog.rules import Access, Dataset, S3Remote, Tree
+from laion_fmri.catalog.words import did_you_mean
+from laion_fmri.errors import SelectionError
+
+Selected = Mapping[str, tuple[str, ...] | None]
+
+MISFIT = "misfit"
+
+Paths = Annotated[
+    tuple[str, ...],
+    Field(min_length=1),
+    BeforeValidator(lambda value: (value,) if isinstance(value, str) else value),
+    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]}),
+]
+
+
+class Option(Strict):
+    """An argument of ``read()`` that is not an entity.
+
+    Attributes
+    ----------
+    description : str
+        One sentence.
+    type : {"choice", "names", "number"}
+        What a caller gives: one of the choices, text or a list of texts, or a number.
+    choices : dict of str to str
+        What the loader makes of each choice.
+    default : str, optional
+        The choice that is taken where the caller makes none; off where left out.
+    minimum, maximum : float, optional
+        Limits of a number.
+    units : str, optional
+        Units of a number.
+    """
+
+    description: str
+    type: Literal["choice", "names", "number"]
+    choices: dict[str, str] = Field(default={})
+    default: str | None = None
+    minimum: float | None = None
+    maximum: float | None = None
+    units: str | None = None
+
+    @field_validator("default")
+    @classmethod
+    def _is_a_choice(cls, default: str | None, info: ValidationInfo) -> str | None:
+        choices = info.data.get("choices")
+        if choices is not None and default is not None and default not in choices:
+            raise ValueError(f"{default} is not one of the choices{did_you_mean(default, choices)}")
+        return default
+
+
+class Column(Strict):
+    """A column of a table.
+
+    Attributes
+    ----------
+    dtype : {"str", "int64", "float64", "bool"}
+        Type of its values.
+    description : str
+        One sentence.
+    """
+
+    dtype: Literal["str", "int64", "float64", "bool"]
+    description: str
+
+
+class Layout(Strict):
+    """What ``read()`` returns: dimensions, type and units, or columns.
+
+    Attributes
+    ----------
+    dims : tuple of str
+        Names of the dimensions, in order.
+    dtype : str, optional
+        NumPy type of an array.
+    units : str, optional
+        Units of an array.
+    columns : dict of str to Column
+        Columns of a table.
+    """
+
+    dims: tuple[str, ...]
+    dtype: str | None = None
+    units: str | None = None
+    columns: dict[str, Column] = Field(default={})
+
+
+class Size(Strict):
+    """How large one file is, about.
+
+    Attributes
+    ----------
+    bytes : int
+        About how many.
+    note : str
+        Of what.
+    """
+
+    bytes: int
+    note: str
+
+
+class FileSpec(Strict):
+    """Where files lie and what their names hold; shared by artifacts and the files they join.
+
+    Attributes
+    ----------
+    tree : Tree
+        The tree they belong to.
+    entities : dict of str to Entity
+        What the caller chooses.
+    path : tuple of str
+        Templates; a selection takes the first one that has just its entities.
+    layout : Layout
+        What reading gives.
+    """
+
+    tree: Tree
+    entities: dict[str, Entity]
+    path: Paths
+    layout: Layout
+
+    @model_validator(mode="after")
+    def _names_fit(self) -> FileSpec:
+        found = [message for _, message in templates.misfits(self.entities, self.path, self._options())]
+        if found:
+            raise PydanticCustomError(MISFIT, "{found}", {"found": "; ".join(found)})
+        return self
+
+    def _options(self) -> Collection[str]:
+        return ()
+
+    def template(self, selection: Selected) -> str:
+        """Return the path template that a complete selection takes.
+
+        Raises
+        ------
+        SelectionError
+            If entities are missing, or chosen that no file has together.
+        """
+        chosen = {name for name, values in selection.items() if values is not None}
+        for path in self.path:
+            if set(templates.fields(path)) == chosen:
+                return path
+        ways = [set(templates.fields(path)) for path in self.path]
+        missing = [sorted(way - chosen) for way in ways if chosen < way]
+        if missing:
+            raise SelectionError(f"give {' or '.join(', '.join(f'{name}=' for name in names) for names in missing)}")
+        raise SelectionError(f"no file has {' and '.join(sorted(chosen))} together; {self._ways(ways)}")
+
+    @staticmethod
+    def _ways(ways: list[set[str]]) -> str:
+        return "give " + " or ".join(" and ".join(sorted(way)) for way in ways)
+
+
+class Join(FileSpec):
+    """Files of another artifact that a loader reads beside its own.
+
+    Attributes
+    ----------
+    artifact : str
+        Name of the other artifact.
+    """
+
+    artifact: str
+
+
+class Artifact(FileSpec):
+    """Everything about one entry of a catalog: what stands in its ``args:``.
+
+    Attributes
+    ----------
+    dataset : Dataset
+        The dataset it belongs to.
+    remote : Remote
+        Where it comes from.
+    access : Access
+        Under which conditions.
+    sidecar : bool
+        Whether each file has a JSON file of the same name.
+    loader : str
+        What reads the files.
+    options : dict of str to Option
+        What read() takes beside entities.
+    joins : dict of str to Join
+        Files that the loader reads beside its own.
+    size : Size
+        How large one file is.
+    """
+
+    dataset: Dataset
+    remote: S3Remote
+    access: Access
+    sidecar: bool = False
+    loader: str
+    options: dict[str, Option] = Field(default={})
+    joins: dict[str, Join] = Field(default={})
+    size: Size
+
+    def _options(self) -> Collection[str]:
+        return self.options
