@@ -1,0 +1,61 @@
+"""The file formats of the miniature."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import nibabel as nib
+import numpy as np
+from numpy.typing import NDArray
+
+from laion_fmri.sandbox.brain import Grid
+
+_SCANNER = 1
+_STRUCTURES = {"L": "CortexLeft", "R": "CortexRight"}
+
+
+def write_volume(path: Path, data: NDArray[Any], grid: Grid) -> None:
+    """Write a gzipped NIfTI-1 file of the array's own type, without scaling."""
+    image = nib.Nifti1Image(data, None)
+    image.set_sform(grid.affine, _SCANNER)
+    image.set_qform(grid.affine, _SCANNER)
+    image.header.set_xyzt_units("mm")
+    nib.save(image, _made(path))
+
+
+def write_surface(path: Path, values: NDArray[np.float32], hemi: str) -> None:
+    """Write one float32 value for each vertex as GIfTI."""
+    array = nib.gifti.GiftiDataArray(values, "NIFTI_INTENT_SHAPE", "NIFTI_TYPE_FLOAT32")
+    meta = nib.gifti.GiftiMetaData(AnatomicalStructurePrimary=_STRUCTURES[hemi])
+    nib.save(nib.gifti.GiftiImage(darrays=[array], meta=meta), _made(path))
+
+
+def write_label(path: Path, vertices: Sequence[int], subject: str) -> None:
+    """Write the vertices of a region as a FreeSurfer ASCII label, all at the origin."""
+    rows = [f"{vertex}  0.000  0.000  0.000 1.0000000000" for vertex in vertices]
+    head = f"#!ascii label  , from subject sub-{subject} vox2ras=TkReg"
+    write_text(path, "\n".join([head, str(len(rows)), *rows, ""]))
+
+
+def write_table(path: Path, columns: Mapping[str, Sequence[object]]) -> None:
+    """Write a TSV file."""
+    rows = [columns.keys(), *zip(*columns.values(), strict=True)]
+    write_text(path, "".join("\t".join(map(str, row)) + "\n" for row in rows))
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Write a JSON file."""
+    write_text(path, json.dumps(content, indent=2) + "\n")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file."""
+    _made(path).write_text(text, encoding="utf-8", newline="\n")
+
+
+def _made(path: Path) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path

@@ -1,0 +1,148 @@
+"""A folder as a public S3 bucket on this machine."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from laion_fmri.catalog import CatalogFile, load_catalog
+from laion_fmri.catalog.filters import held_out_test
+from laion_fmri.errors import LaionFMRIError
+
+_PACKAGES = ("moto", "flask", "flask_cors")
+_WORKERS = 4
+
+
+class SandboxNotInstalledError(LaionFMRIError, ImportError):
+    """The packages that serve the miniature are not installed."""
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running server.
+
+    Attributes
+    ----------
+    endpoint : str
+        Its address, ``http://127.0.0.1:PORT``.
+    bucket : str
+        The name of its bucket.
+    owner : boto3 client
+        Acts for the owner of the bucket: puts and deletes files, and takes them from the public
+        (``put_object_acl(..., ACL="private")``).
+    """
+
+    endpoint: str
+    bucket: str
+    owner: Any
+
+    def environment(self, home: Path) -> dict[str, str]:
+        """Return the environment variables that point this package at the server.
+
+        Parameters
+        ----------
+        home : Path
+            Configuration is kept below this folder and not in the user's own.
+        """
+        return {
+            "AWS_ENDPOINT_URL_S3": self.endpoint,
+            "XDG_CONFIG_HOME": str(home / ".config"),
+            "no_proxy": "127.0.0.1",
+        }
+
+
+@contextmanager
+def serve(folder: Path, catalog: CatalogFile | None = None) -> Iterator[Server]:
+    """Serve a folder as the bucket of a catalog's remote.
+
+    Anyone may list all keys and get the public files, also by range; held-out files answer 403. Each server
+    is a process with a state of its own, so several can run at once and each starts clean. Neither the
+    environment nor standard output is touched.
+
+    Parameters
+    ----------
+    folder : Path
+        Relative paths below it are the keys.
+    catalog : CatalogFile, optional
+        Names the bucket, its region and what is held out; the one of the package where left out.
+
+    Yields
+    ------
+    Server
+        Runs until the ``with`` block ends.
+
+    Raises
+    ------
+    SandboxNotInstalledError
+        If moto is not installed, naming the command that installs it.
+    """
+    catalog = catalog or load_catalog()
+    with _process() as endpoint:
+        server = Server(endpoint, catalog.remote.bucket, _owner(endpoint, catalog.remote.region))
+        try:
+            _upload(folder, server, catalog)
+            yield server
+        finally:
+            server.owner.close()
+
+
+@contextmanager
+def _process() -> Iterator[str]:
+    """Run moto in a process of its own, because all of its servers in one process share their state."""
+    if any(find_spec(package) is None for package in _PACKAGES):
+        raise SandboxNotInstalledError(
+            'the miniature is served by moto, which is not (wholly) installed; run: pip install "laion-fmri[demo]"'
+        )
+    with subprocess.Popen(
+        [sys.executable, "-m", "laion_fmri.sandbox.moto_process"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        assert process.stdout is not None
+        endpoint = process.stdout.readline().strip()
+        if not endpoint:
+            raise RuntimeError(
+                f"the server of the miniature ended with exit code {process.wait()} before it began; "
+                'its message is above. Try: pip install --upgrade "laion-fmri[demo]"'
+            )
+        try:
+            yield endpoint
+        finally:
+            process.terminate()
+
+
+def _owner(endpoint: str, region: str) -> Any:
+    from boto3.session import Session
+    from botocore.config import Config
+
+    return Session(aws_access_key_id="owner", aws_secret_access_key="of-the-miniature").client(
+        "s3",
+        region_name=region,
+        endpoint_url=endpoint,
+        config=Config(proxies={}, request_checksum_calculation="when_required"),
+    )
+
+
+def _upload(folder: Path, server: Server, catalog: CatalogFile) -> None:
+    region = catalog.remote.region
+    held_out = held_out_test(catalog.remote.held_out, catalog.entities)
+    server.owner.create_bucket(
+        Bucket=server.bucket, ACL="public-read", CreateBucketConfiguration={"LocationConstraint": region}
+    )
+
+    def put(path: Path) -> None:
+        key = path.relative_to(folder).as_posix()
+        acl = "private" if held_out(key) else "public-read"
+        server.owner.put_object(Bucket=server.bucket, Key=key, Body=path.read_bytes(), ACL=acl)
+
+    with ThreadPoolExecutor(_WORKERS) as workers:
+        list(workers.map(put, (path for path in folder.rglob("*") if path.is_file())))
