@@ -67,27 +67,19 @@ def _example_files(name: str, artifact: Artifact, chosen: Mapping[str, Any]) -> 
 
 
 def _key(spec: FileSpec, chosen: Mapping[str, Any]) -> str:
-    mine = {
-        name: spec.entities[name].choose(name, value)
-        for name, value in chosen.items()
-        if name in spec.entities
-    }
+    mine = {name: spec.entities[name].choose(name, value) for name, value in chosen.items() if name in spec.entities}
     selection = {**defaults(spec), **mine}
     return fill(spec.template(selection), {name: values[0] for name, values in selection.items()})
 
 
-def _narrowing(
-    filters: Mapping[str, Entity], files: Sequence[tuple[Tree, str]]
-) -> dict[str, tuple[str, ...]]:
+def _narrowing(filters: Mapping[str, Entity], files: Sequence[tuple[Tree, str]]) -> dict[str, tuple[str, ...]]:
     """Return the filters that keep some files and drop most others.
 
     A filter that none of the files has or obeys is set to its value for files without the entity.
     """
     narrowing = {}
     for name, entity in filters.items():
-        values = tuple(
-            dict.fromkeys(_value(name, entity, key) for tree, key in files if name in tree.filters)
-        )
+        values = tuple(dict.fromkeys(_value(name, entity, key) for tree, key in files if name in tree.filters))
         named = [value for value in values if value in entity.known]
         if named and len(named) == len(values) and len(entity.known) > 1:
             narrowing[name] = tuple(named)

@@ -72,9 +72,7 @@ def artifact_page(catalog: CatalogFile, name: str, source: str) -> str:
         columns=artifacts.column_table(artifact),
         returns=artifacts.returns(artifact),
         options=artifacts.option_table(artifact),
-        joins=artifacts.join_table(
-            artifact, {each: other.description for each, other in catalog.sources.items()}
-        ),
+        joins=artifacts.join_table(artifact, {each: other.description for each, other in catalog.sources.items()}),
     )
 
 
