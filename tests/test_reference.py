@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 from pathlib import Path
 
 import click
+import jsonschema
 import pytest
+import yaml
 
 from laion_fmri.catalog import load_catalog
 from laion_fmri.catalog.check import check_catalog
@@ -264,9 +267,46 @@ def test_the_catalog_of_another_lab_in_the_docs_validates():
     assert model.name == "moving_dots"
 
 
-def test_a_mistake_in_the_catalog_of_another_lab_is_found():
-    _, problems = check_catalog(other_catalog().replace('range: ["01", "12"]', "range: [01, 12]"), DOCS)
-    assert problems
+def test_the_schema_that_editors_use_accepts_the_catalog_of_another_lab():
+    schema = json.loads((SCHEMAS / "catalog.schema.json").read_text(encoding="utf-8"))
+    jsonschema.validate(yaml.safe_load(other_catalog()), schema)
+
+
+MISTAKES = {  # what the page says that validation finds
+    "unquoted label": ('range: ["01", "12"]', "range: [01, 12]"),
+    "duplicate key": ("      region: eu-central-1", "      region: eu-central-1\n      region: eu-west-1"),
+    "tag": ("title: Moving Dots", "title: !lab Moving Dots"),
+    "merge key": ("dims: [i, j, k], dtype: bool", "<<: *dataset"),
+    "template marks": ("description: Response maps.", 'description: "{{ maps }}"'),
+    "unknown key": ("sidecar: true", "sidecars: true"),
+    "missing key": ("      loader: table\n", ""),
+    "mistyped value": ("bytes: 3000000", "bytes: large"),
+    "unknown entity in a tree": ("when: visit", "when: visits"),
+    "unknown filter": ("filters: [visit, suffix", "filters: [visits, suffix"),
+    "unknown field": ("_dir-{direction}_map", "_dir-{directions}_map"),
+    "unknown artifact": ("artifact: brain_mask", "artifact: brain_masks"),
+    "unknown join": ("choices: {anatomical: brain_mask}", "choices: {anatomical: mask}"),
+    "default that is no value": ("default: anatomical", "default: functional"),
+    "alias of no value": ("first: baseline", "first: basic"),
+    "bad pattern": ("[a-z-]+", "[a-z-"),
+    "unused entity": ("sub-{subject}_ses-{visit}_dir-{direction}_map", "sub-{subject}_ses-{visit}_map"),
+    "path of another artifact": ("      path: *mask_path", "      path: derivatives/anatomy/sub-{subject}/mask.nii.gz"),
+    "two claims": ("entities: {}\n      path: participants.tsv", "entities: *mask_entities\n      path: *mask_path"),
+    "taken name": ("  participants:\n", "  search:\n"),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_validation_finds_what_the_page_says_it_finds(mistake, tmp_path, capsys):
+    file = tmp_path / "moving-dots.yaml"
+    file.write_text(other_catalog(), encoding="utf-8")
+    assert run(f"laion-fmri catalog validate {file}") == 0
+
+    old, new = MISTAKES[mistake]
+    assert old in other_catalog()
+    file.write_text(other_catalog().replace(old, new), encoding="utf-8")
+    assert run(f"laion-fmri catalog validate {file}") == 2
+    assert f"{file}:" in capsys.readouterr().err
 
 
 def test_the_pages_of_another_catalog_speak_of_that_dataset_alone():
