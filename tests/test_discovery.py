@@ -1,6 +1,8 @@
 """What the specification pages show of configuration, discovery and constants."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,8 @@ from laion_fmri.catalog import load_catalog
 from laion_fmri.catalog.templates import parse
 from laion_fmri.config import config_path, dataset_initialize, get_data_dir, set_data_dir
 from laion_fmri.discovery import describe, get_rois, get_subjects, inspect_bucket
+
+SOURCES = {"PYTHONPATH": str(Path(laion_fmri.__file__).parents[1])}
 
 
 def rois_on_disk(miniature, subject, category="*"):
@@ -91,6 +95,12 @@ def test_every_artifact_of_the_catalog_is_in_the_miniature(miniature):
                 name,
                 template,
             )
+
+
+def test_importing_the_package_imports_the_standard_library_only():
+    code = "import sys, laion_fmri; print(*{name.partition('.')[0] for name in sys.modules} - sys.stdlib_module_names)"
+    done = subprocess.run([sys.executable, "-S", "-c", code], capture_output=True, text=True, check=True, env=SOURCES)
+    assert set(done.stdout.split()) <= {"laion_fmri", "__main__"}
 
 
 @pytest.mark.parametrize("name", laion_fmri.__all__)

@@ -5,7 +5,7 @@ Importing the package imports the standard library only; every name below is loa
 
 from __future__ import annotations
 
-from importlib import import_module, metadata
+from importlib import import_module
 from typing import Any
 
 _HOMES = {
@@ -30,6 +30,8 @@ __all__ = ["__version__", *_HOMES]  # noqa: PLE0604
 
 def __getattr__(name: str) -> Any:
     if name == "__version__":
+        from importlib import metadata
+
         try:
             return metadata.version("laion-fmri")
         except metadata.PackageNotFoundError:
