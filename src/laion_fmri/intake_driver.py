@@ -18,6 +18,7 @@ from laion_fmri.catalog import catalog_path
 from laion_fmri.catalog.check import check_catalog
 from laion_fmri.catalog.models import Artifact, CatalogFile
 from laion_fmri.errors import CatalogError
+from laion_fmri.loaders import LOADERS
 from laion_fmri.source import FileEntry, Source
 from laion_fmri.storage.plan import Plan
 
@@ -131,7 +132,7 @@ class LaionCatalog(YAMLFileCatalog):  # type: ignore[misc]
     def parse(self, text: str) -> None:
         """Check the text of the file; raise `CatalogError` with every mistake and its line."""
         path = str(self.path)
-        model, problems = check_catalog(text, Path(path).parent)
+        model, problems = check_catalog(text, Path(path).parent, LOADERS)
         if model is None or problems:
             raise CatalogError([problem.render(path) for problem in problems])
         self._model = model

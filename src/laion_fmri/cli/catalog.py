@@ -26,10 +26,11 @@ def validate(file: Path | None) -> int:
     from laion_fmri.catalog import catalog_path
     from laion_fmri.catalog.check import read_catalog
     from laion_fmri.errors import CatalogError
+    from laion_fmri.loaders import LOADERS
 
     path = file or catalog_path()
     try:
-        found = read_catalog(path)
+        found = read_catalog(path, LOADERS)
     except CatalogError as error:
         sys.stderr.write("".join(f"{problem}\n" for problem in error.problems))
         return error.exit_code

@@ -16,7 +16,7 @@ from laion_fmri.catalog.models import Artifact
 from laion_fmri.catalog.words import did_you_mean
 from laion_fmri.errors import CatalogError
 
-_MODULES = {
+LOADERS = {
     "table": "laion_fmri.loaders.table",
     "volume": "laion_fmri.loaders.volume",
     "voxel_map": "laion_fmri.loaders.voxel_map",
@@ -70,6 +70,6 @@ class Loader(Protocol):
 
 def get_loader(name: str) -> Loader:
     """Return the loader of this name."""
-    if name not in _MODULES:
-        raise CatalogError([f"there is no loader {name}{did_you_mean(name, _MODULES)}"])
-    return import_module(_MODULES[name])
+    if name not in LOADERS:
+        raise CatalogError([f"there is no loader {name}{did_you_mean(name, LOADERS)}"])
+    return import_module(LOADERS[name])
