@@ -90,12 +90,15 @@ class Layout(Strict):
         Units of an array.
     columns : dict of str to Column
         Columns of a table.
+    datasets : dict of str to str
+        Where an HDF5 file holds what the loader reads: name of a dataset by its role.
     """
 
     dims: tuple[str, ...]
     dtype: str | None = None
     units: str | None = None
     columns: dict[str, Column] = Field(default={})
+    datasets: dict[str, str] = Field(default={})
 
 
 class Size(Strict):
