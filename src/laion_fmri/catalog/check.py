@@ -56,21 +56,22 @@ def check_catalog(
         problems = [Problem(1, (), "a catalog is a mapping with name, description, x-definitions and sources")]
     if not isinstance(data, dict):
         return None, problems
-    told = {problem.path for problem in problems}
+    told = {lines.home(problem.path) for problem in problems}
     model = None
     try:
         model = CatalogFile.model_validate(data)
     except ValidationError as error:
-        problems += _untold(pydantic_problems(error, lines), told)
+        problems += _untold(pydantic_problems(error, lines), lines, told)
     references = reference_problems(data, folder, loaders)
-    problems += _untold((Problem(lines.of(path), path, message) for path, message in references), told)
+    problems += _untold((Problem(lines.of(path), path, message) for path, message in references), lines, told)
     return model, sorted(_once(problems, lines), key=lambda problem: problem.line)
 
 
-def _untold(found: Iterable[Problem], told: Collection[Path]) -> Iterator[Problem]:
+def _untold(found: Iterable[Problem], lines: Lines, told: Collection[Path]) -> Iterator[Problem]:
     """Leave out what follows from an earlier problem with the same value, or with the block that lacks it."""
     for problem in found:
-        if problem.path not in told and (problem.path[:-1] not in told or problem.message != "is missing"):
+        home = lines.home(problem.path)
+        if home not in told and not (problem.message == "is missing" and home[:-1] in told):
             yield problem
 
 

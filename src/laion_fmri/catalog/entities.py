@@ -194,4 +194,4 @@ def _integer_text(name: str, value: Any) -> str:
         with contextlib.suppress(TypeError):
             return str(operator.index(value))
     kind = type(value).__name__
-    raise SelectionError(f"{name}={value!r} is a {kind}; give text, an integer or a list of those")
+    raise SelectionError(f"{name}={value!r} is of type {kind}; give text, an integer or a list of those")

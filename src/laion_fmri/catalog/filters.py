@@ -46,7 +46,9 @@ def filter_values(name: str, entity: Entity, wanted: object, known: Iterable[str
     for value in one_or_many(wanted):
         if not isinstance(value, str):
             example = f' such as "{accepted[0]}"' if accepted else ""
-            raise TypeError(f"{name}={value!r} is a {type(value).__name__}; give text{example} or a list of texts")
+            raise TypeError(
+                f"{name}={value!r} is of type {type(value).__name__}; give text{example} or a list of texts"
+            )
         bare = entity.bare(name, value)
         entity.check(name, bare, accepted)
         chosen.append(bare)

@@ -26,9 +26,10 @@ class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[mi
     pass
 
 
-class _Refused(yaml.MarkedYAMLError):
-    def __init__(self, place: Any, problem: str) -> None:
-        super().__init__(problem=problem, problem_mark=place.start_mark)
+class _RefusedError(Exception):
+    def __init__(self, place: Any, why: str) -> None:
+        super().__init__(why)
+        self.line = place.start_mark.line + 1
 
 
 @dataclass(frozen=True)
@@ -124,9 +125,11 @@ def read_yaml(text: str) -> tuple[Any, Lines, list[Problem]]:
     except yaml.reader.ReaderError as error:
         line = text.encode()[: error.position].count(b"\n") + 1
         return None, Lines(), [Problem(line, (), f"not YAML: {error.reason}")]
+    except _RefusedError as error:
+        return None, Lines(), [Problem(error.line, (), str(error))]
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        return None, Lines(), [Problem(mark.line + 1 if mark else 1, (), f"not YAML: {error.problem}")]
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        return None, Lines(), [Problem(line, (), f"not YAML: {error.problem}")]
     if node is None:
         return None, Lines(), [Problem(1, (), "the file is empty")]
     reader = _Reader(loader)
@@ -139,7 +142,7 @@ def _refuse_deep_nesting(text: str) -> None:
     for event in yaml.parse(text, Loader=_Loader):
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if depth > _DEEPEST:
-            raise _Refused(event, f"nested more than {_DEEPEST} deep")
+            raise _RefusedError(event, f"nested more than {_DEEPEST} deep")
 
 
 def _refuse_endless_aliases(root: yaml.Node) -> None:
@@ -150,13 +153,13 @@ def _refuse_endless_aliases(root: yaml.Node) -> None:
     def measure(node: yaml.Node) -> tuple[int, int]:
         if id(node) not in done:
             if id(node) in begun:
-                raise _Refused(node, "an alias inside the block that it stands for")
+                raise _RefusedError(node, "an alias inside the block that it stands for")
             begun.add(id(node))
             sizes, depths = zip((0, 0), *map(measure, _children(node)), strict=True)
             done[id(node)] = 1 + sum(sizes), 1 + max(depths)
         size, depth = done[id(node)]
         if size > _MOST_NODES or depth > _DEEPEST:
-            raise _Refused(node, f"aliases unfold to over {_MOST_NODES:,} values, or over {_DEEPEST} deep")
+            raise _RefusedError(node, f"aliases unfold to over {_MOST_NODES:,} values, or over {_DEEPEST} deep")
         return size, depth
 
     measure(root)
@@ -227,7 +230,7 @@ class _Reader:
             self._tell(node, path, f'unquoted label; write "{text}"')
             return text
         if node.tag not in _PLAIN_TAGS:
-            self._tell(node, path, f'YAML reads more into {text} than text; write "{text}"')
+            self._tell(node, path, f'YAML takes this for a {node.tag.removeprefix(_TAG)}; write "{text}"')
             return text
         if any(mark in text for mark in _TEMPLATE_MARKS):
             marks = ", ".join(_TEMPLATE_MARKS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import types
 import typing
 from collections.abc import Iterator
@@ -28,6 +29,8 @@ _SHAPES = {
     "float_type": "a number",
     "float_parsing": "a number",
 }
+_TAG = "policy"
+_QUOTED = "'(.*?)'"
 _LONGEST_SHOWN = 60
 
 
@@ -49,6 +52,8 @@ def _path(loc: Path, kind: str, lines: Lines) -> Path:
     for part in loc:
         if (*path, part) in lines:
             path = (*path, part)
+    if kind.startswith("union_tag"):
+        return (*path, _TAG)
     return (*path, loc[-1]) if kind == "missing" else path
 
 
@@ -60,13 +65,13 @@ def _message(item: Any) -> str:
     if kind in _SHAPES:
         quotes = "; write it in quotes" if kind == "string_type" and isinstance(value, int | float) else ""
         return f"must be {_SHAPES[kind]}, not {_shown(value)}{quotes}"
-    texts = {
-        "missing": "is missing",
-        "literal_error": f"{_shown(value)} is not possible here; use {context.get('expected')}",
-        "union_tag_not_found": f"needs a {context.get('discriminator')}",
-        "union_tag_invalid": f"{context.get('tag')!r} is not possible; use {context.get('expected_tags')}",
-    }
-    return texts.get(kind) or str(item["msg"]).removeprefix("Value error, ")
+    if kind in ("missing", "union_tag_not_found"):
+        return "is missing"
+    right = context.get("expected") or context.get("expected_tags")
+    if right:
+        wrong = context.get("tag", value)
+        return f"{_shown(wrong)} is not possible; use {right}{did_you_mean(str(wrong), re.findall(_QUOTED, right))}"
+    return str(item["msg"]).removeprefix("Value error, ")
 
 
 def _shown(value: Any) -> str:

@@ -40,11 +40,11 @@ _NAMES_OF = {
 }
 # Attributes of intake's YAMLFileCatalog: an artifact so named could not be reached.
 _RESERVED = """
-access add auth autoreload cache_dirs cat classname close configure_new container describe description
-discover dtype entry filesystem filter force_reload from_dict get gui has_been_persisted is_persisted
-items keys kwargs metadata model name name_from_path npartitions on_server parse partition_access path pop
-read read_chunked read_partition reload save search serialize shape storage_options text to_dask
-to_spark ttl updated user_parameters values version walk yaml
+access add auth autoreload cat classname close configure_new container describe description discover dtype entry
+filesystem filter force_reload from_dict get getenv getshell gui has_been_persisted is_persisted items keys kwargs
+metadata model name name_from_path npartitions on_server parse partition_access path pmode pop read read_chunked
+read_partition reload save search serialize shape storage_options text to_dask to_spark ttl updated user_parameters
+values version walk yaml
 """
 
 
@@ -64,11 +64,12 @@ def reference_problems(data: Any, folder: File, loaders: Collection[str] | None)
         "entity": [path[-1] for path, _ in find(data, _TOP, "entities", "*")],
         "artifact": [path[-1] for path, _ in find(data, "sources", "*")],
         "tree": [name for _, name in find(data, _TOP, "trees", "*", "name")],
+        "loader": [*(loaders or ())],
     }
-    if loaders is not None:
-        known["loader"] = [*loaders]
-    for kind, names in known.items():
-        yield from _unknown(data, kind, names)
+    for kind, found in known.items():
+        names = [name for name in found if isinstance(name, str)]
+        if names:
+            yield from _unknown(data, kind, names)
     yield from _artifact_names(data)
     yield from _misfits(data)
     yield from _tree_templates(data)
@@ -96,7 +97,7 @@ def find(data: Any, *pattern: str) -> Iterator[tuple[Path, Any]]:
                 yield (key, *path), found
 
 
-def _unknown(data: Any, kind: str, known: Collection[Any]) -> Found:
+def _unknown(data: Any, kind: str, known: Collection[str]) -> Found:
     for pattern in _NAMES_OF[kind]:
         for path, name in find(data, *pattern):
             if isinstance(name, str) and name not in known:
@@ -114,7 +115,10 @@ def _artifact_names(data: Any) -> Found:
 
 def _misfits(data: Any) -> Found:
     for path, spec in _specs(data, ("sources", "*", "args"), *_JOINS):
-        for place, message in templates.misfits(spec["entities"], spec["path"], spec.get("options") or {}):
+        options = spec.get("options")
+        for place, message in templates.misfits(
+            spec["entities"], spec["path"], options if isinstance(options, dict) else ()
+        ):
             yield (*path, *place), message
 
 
@@ -127,11 +131,14 @@ def _specs(data: Any, *patterns: tuple[str, ...]) -> Iterator[tuple[Path, dict[s
 
 def _templates(spec: Mapping[str, Any]) -> list[str]:
     path = spec.get("path")
-    return [one for one in (path if isinstance(path, list) else [path]) if isinstance(one, str)]
+    paths = path if isinstance(path, list) else [path]
+    return paths if all(isinstance(one, str) for one in paths) else []
 
 
 def _tree_templates(data: Any) -> Found:
-    subject = [name for _, name in find(data, _TOP, "discovery", "subjects", "entity")]
+    entities = {path[-1] for path, _ in find(data, _TOP, "entities", "*")}
+    named = (name for _, name in find(data, _TOP, "discovery", "subjects", "entity"))
+    subject = [name for name in named if isinstance(name, str) and name in entities]
     for pattern in (("prefix",), ("forced", "*", "path")):
         for path, template in find(data, _TOP, "trees", "*", *pattern):
             for field in templates.fields(template) if isinstance(template, str) else ():

@@ -11,7 +11,9 @@ from laion_fmri.catalog.entities import ALL, Entity
 from laion_fmri.catalog.words import did_you_mean
 
 _FIELD = re.compile(r"\{([a-z][a-z0-9_]*)\}")
-_SEPARATORS = re.compile(r"([/_])")
+_OUTSIDE = r"(?![a-z0-9_]*\})"  # of a field
+_SEPARATORS = re.compile(rf"([/_]){_OUTSIDE}")
+_PARTS = re.compile(rf"[/_.]{_OUTSIDE}")
 
 
 @lru_cache(maxsize=1024)
@@ -129,7 +131,7 @@ def mistakes(template: str, known: Collection[str]) -> Iterator[str]:
         yield "a key is relative, with no empty part and no . or .. between its slashes"
     if set("{}") & set(_FIELD.sub("", template)):
         yield "a brace that belongs to no field; a field is an entity in braces, such as {subject}"
-    for part in re.split("[/_.]", template):
+    for part in _PARTS.split(template):
         if len(_FIELD.findall(part)) > 1:
             yield f"{part} has two fields; put /, _ or . between them"
     for field in fields(template):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from difflib import SequenceMatcher
 
-_ALIKE = 0.5
+_ALIKE = 0.6
 
 
 def nearest(wrong: str, right: Iterable[str], most: int = 3) -> list[str]:
