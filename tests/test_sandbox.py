@@ -399,6 +399,17 @@ def test_two_servers_do_not_share_files_and_a_stopped_one_is_gone(running, tmp_p
     assert not accepts(int(other.endpoint.rpartition(":")[2]))
 
 
+@pytest.mark.parametrize("region", ["us-east-1", "eu-central-1"])
+def test_the_bucket_is_the_one_that_the_catalog_names_wherever_it_lies(tmp_path, region):
+    catalog = load_catalog()
+    remote = catalog.remote.model_copy(update={"bucket": "elsewhere", "region": region})
+    definitions = catalog.definitions.model_copy(update={"remotes": {"bucket": remote}})
+    (tmp_path / "README").write_text("there")
+    with serve(tmp_path, catalog.model_copy(update={"definitions": definitions})) as server:
+        assert server.bucket == "elsewhere"
+        assert status(server, "README") == (200, b"there")
+
+
 def test_serving_is_silent_and_warns_of_nothing(tmp_path):
     (tmp_path / "README").write_text("hello")
     code = """

@@ -63,7 +63,7 @@ def make_voxels(subject: str, brain: Brain, seed: int) -> Voxels:
             shared = generator(seed, "roi", category, label)
             members = mask[inside]
             tuning[members] += shared.normal(0, 0.3, _FEATURES)
-            mean[members] += shared.uniform(-0.5, 2)
+            mean[members] += shared.uniform(-0.3, 1)
     return Voxels(mean.astype(np.float32), tuning.astype(np.float32))
 
 

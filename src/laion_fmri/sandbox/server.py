@@ -18,6 +18,7 @@ from laion_fmri.errors import LaionFMRIError
 
 _PACKAGES = ("moto", "flask", "flask_cors")
 _WORKERS = 4
+_UNNAMED_REGION = "us-east-1"  # S3 refuses it as a location: it is where buckets are made by default
 
 
 class SandboxNotInstalledError(LaionFMRIError, ImportError):
@@ -133,10 +134,10 @@ def _owner(endpoint: str, region: str) -> Any:
 
 
 def _upload(folder: Path, server: Server, catalog: CatalogFile) -> None:
-    region = catalog.remote.region
     held_out = held_out_test(catalog.remote.held_out, catalog.entities)
+    place = {"CreateBucketConfiguration": {"LocationConstraint": catalog.remote.region}}
     server.owner.create_bucket(
-        Bucket=server.bucket, ACL="public-read", CreateBucketConfiguration={"LocationConstraint": region}
+        Bucket=server.bucket, ACL="public-read", **(place if catalog.remote.region != _UNNAMED_REGION else {})
     )
 
     def put(path: Path) -> None:
