@@ -38,11 +38,7 @@ class Folder:
 
     def path(self, artifact: str, **values: str) -> Path:
         spec = load_catalog().artifact(artifact)
-        full = {
-            name: entity.default
-            for name, entity in spec.entities.items()
-            if entity.default not in (None, ALL)
-        }
+        full = {name: entity.default for name, entity in spec.entities.items() if entity.default not in (None, ALL)}
         template = next(path for path in spec.path if set(fields(path)) == {*values, *full})
         path = self.root / fill(template, full | values)
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -196,9 +192,7 @@ def test_betas_come_in_the_c_order_of_the_mask_with_their_labels(one: Folder):
 @pytest.mark.parametrize("order", ["<", ">"])
 @pytest.mark.parametrize("plain", [False, True])
 @pytest.mark.parametrize("scaled", [False, True])
-def test_every_form_of_nifti_reads_as_nibabel_reads_it(
-    one: Folder, image: type, order: str, plain: bool, scaled: bool
-):
+def test_every_form_of_nifti_reads_as_nibabel_reads_it(one: Folder, image: type, order: str, plain: bool, scaled: bool):
     stored = np.random.default_rng(1).integers(-300, 300, (*GRID, len(LABELS))).astype(order + "i2")
     header = image.header_class(endianness=order)
     header.set_data_dtype(stored.dtype)
@@ -265,9 +259,7 @@ def test_a_query_of_several_rois_is_their_union(one: Folder, query: object, labe
 
 
 def test_an_unknown_roi_is_refused_with_the_nearest_and_all_names(one: Folder):
-    with pytest.raises(
-        SelectionError, match=r"'V1d'.*subject 03.*did you mean V1v.*face, FFA1, OFA, retinotopy"
-    ):
+    with pytest.raises(SelectionError, match=r"'V1d'.*subject 03.*did you mean V1v.*face, FFA1, OFA, retinotopy"):
         one.read("betas", ONE, roi=["FFA1", "V1d"])
 
 
@@ -415,9 +407,7 @@ def test_a_truncated_stream_is_refused_naming_file_and_volume(one: Folder):
     raw = gzip.decompress(bold(one).read_bytes())
     stop = 352 + 4 * np.prod(GRID) * 4 + 10
     bold(one).write_bytes(gzip.compress(raw[:stop]))
-    with pytest.raises(
-        DataFormatError, match=rf"{re.escape(str(bold(one)))} is damaged in volume 4 of 0 to 5"
-    ):
+    with pytest.raises(DataFormatError, match=rf"{re.escape(str(bold(one)))} is damaged in volume 4 of 0 to 5"):
         one.read("betas", ONE)
 
 
@@ -636,9 +626,7 @@ def test_maps_of_several_subjects_follow_each_other_on_the_voxel_axis(folder: Fo
     assert maps.sizes == {"ses": 2, "voxel": sum(mask.sum() for mask in masks.values())}
     for choice in choices:
         own = maps.sel(ses=choice["ses"])[maps.voxel_subject == choice["subject"]]
-        np.testing.assert_array_equal(
-            own, volume(folder.path("noise_ceiling", **choice))[masks[choice["subject"]]]
-        )
+        np.testing.assert_array_equal(own, volume(folder.path("noise_ceiling", **choice))[masks[choice["subject"]]])
     assert np.isnan(maps.sel(ses="01")[maps.voxel_subject == "05"]).all()
     one_map = folder.read("r2", {"subject": "03"}, {"subject": "05"})
     assert one_map.dims == ("voxel",)
@@ -670,9 +658,7 @@ def test_an_roi_that_a_subject_lacks_is_false(folder: Folder):
 
 
 def test_rois_of_another_resolution_than_the_mask_are_refused(one: Folder):
-    path = one.nifti(
-        "rois", np.ones((6, 5, 4), np.uint8), subject="03", category="face", label="OFA", res="1pt5"
-    )
+    path = one.nifti("rois", np.ones((6, 5, 4), np.uint8), subject="03", category="face", label="OFA", res="1pt5")
     with pytest.raises(DataFormatError, match=r"6 x 5 x 4.*5 x 4 x 3") as error:
         one.read("rois", {"subject": "03", "res": "1pt5"})
     assert str(path) in str(error.value)
@@ -792,9 +778,7 @@ def test_a_column_that_only_some_tables_have_is_empty_in_the_others(folder: Fold
 
 def test_a_missing_column_is_refused_with_the_nearest(folder: Folder):
     path = write_participants(folder, "participant\tage\nsub-01\t30\n")
-    with pytest.raises(
-        DataFormatError, match="no column participant_id; did you mean `participant`"
-    ) as error:
+    with pytest.raises(DataFormatError, match="no column participant_id; did you mean `participant`") as error:
         folder.table("participants", {})
     assert str(path) in str(error.value)
 
@@ -805,9 +789,7 @@ def test_a_cell_that_is_not_of_its_dtype_is_refused(folder: Folder, cell: str):
     lines = path.read_text().splitlines()
     lines[3] = f"ses-01\t{cell}\t2\tunique_a.jpg"
     path.write_text("\n".join(lines))
-    with pytest.raises(
-        DataFormatError, match=f"column run, row 2: {re.escape(repr(cell))} is no int64"
-    ) as error:
+    with pytest.raises(DataFormatError, match=f"column run, row 2: {re.escape(repr(cell))} is no int64") as error:
         folder.table("trials", ONE)
     assert str(path) in str(error.value)
 

@@ -77,10 +77,10 @@ def survey(catalog: CatalogFile, request: DownloadRequest, bucket: Bucket, root:
                 continue
             scope = {subject_entity: subject}
             listed = listing(tree, fill(tree.prefix or "", scope), bucket)
-            files = wanted_files(listed, tree, catalog.entities, request.filters, scope)
+            files = wanted_files(_chosen(tree, request, listed), tree, catalog.entities, request.filters, scope)
             wanted += [(tree, file) for file in files]
             required += sum(not held_out(file.key) for file in files) if tree.required else 0
-        if not required and not any(tree.flag for tree in request.trees):
+        if not required and not any(tree.flag and fields(tree.prefix or "") for tree in request.trees):
             raise NoMatchingDataError(_nothing(catalog, request, subject, bucket))
     return _plan(catalog, wanted, bucket, root)
 
@@ -96,10 +96,19 @@ def _subjects(catalog: CatalogFile, request: DownloadRequest, bucket: Bucket) ->
 
 
 def listing(tree: Tree, prefix: str, bucket: Bucket) -> Iterable[RemoteFile]:
-    """Return the files of a tree that the bucket shows below a prefix of the tree."""
-    if tree.files:
-        return [file for file in bucket.folder("")[0] if file.key in tree.files]
-    return bucket.files(prefix)
+    """Return the files that the bucket shows below a prefix of a tree, or in the folders of its files."""
+    if tree.prefix is not None:
+        return bucket.files(prefix)
+    folders = dict.fromkeys(key.rpartition("/")[0] for key in tree.files)
+    return [file for folder in folders for file in bucket.folder(f"{folder}/" if folder else "")[0]]
+
+
+def _chosen(tree: Tree, request: DownloadRequest, listed: Iterable[RemoteFile]) -> Iterable[RemoteFile]:
+    if tree.prefix is not None:
+        return listed
+    ways = [{tree.choice: value} for value in request.choices[tree.choice]] if tree.choice else [{}]
+    keys = {fill(key, way) for key in tree.files for way in ways}
+    return [file for file in listed if file.key in keys]
 
 
 def _nothing(catalog: CatalogFile, request: DownloadRequest, subject: str, bucket: Bucket) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from laion_fmri.catalog import load_catalog
-from laion_fmri.catalog.entities import ALL
+from laion_fmri.catalog.entities import ALL, Entity
 from laion_fmri.catalog.filters import Selection, filter_values
 from laion_fmri.catalog.models import CatalogFile
 from laion_fmri.catalog.rules import Tree
@@ -28,11 +28,14 @@ class DownloadRequest:
         Bare values by filter; None where it is off.
     trees : tuple of Tree
         What is listed, in the order of the catalog.
+    choices : mapping of str to tuple of str
+        Values chosen by the flag of a tree, by the entity that they belong to.
     """
 
     subject: str
     filters: Selection
     trees: tuple[Tree, ...]
+    choices: Mapping[str, tuple[str, ...]]
 
 
 def resolve_subject_id(subject: str) -> str:
@@ -95,7 +98,7 @@ def resolve_request(
     filters : mapping
         Text, list of text or None by filter.
     flags : mapping
-        Truth by flag.
+        Truth by flag; for a tree with a choice also a value or a list of values.
 
     Raises
     ------
@@ -109,7 +112,17 @@ def resolve_request(
         for name, wanted in filters.items()
     }
     trees = tuple(tree for tree in catalog.trees if tree.flag is None or flags.get(tree.flag))
-    return DownloadRequest(bare, chosen, trees)
+    choices = {
+        tree.choice: _flag_values(catalog.entities[tree.choice], tree.choice, flags[tree.flag])
+        for tree in trees
+        if tree.choice and tree.flag
+    }
+    return DownloadRequest(bare, chosen, trees, choices)
+
+
+def _flag_values(entity: Entity, name: str, wanted: object) -> tuple[str, ...]:
+    chosen = None if wanted in (True, ALL) else filter_values(name, entity, wanted, entity.known)
+    return entity.known if chosen is None else chosen
 
 
 def usable_jobs(n_jobs: object) -> int:

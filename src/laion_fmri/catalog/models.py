@@ -114,9 +114,9 @@ class CatalogFile(Strict):
 
     @property
     def trees(self) -> tuple[Tree, ...]:
-        """The trees that some entry belongs to, in the order of the file."""
+        """The trees of a subject's download that some entry belongs to, in the order of the file."""
         used = {source.args.tree.name for source in self.sources.values()}
-        return tuple(tree for tree in self.definitions.trees.values() if tree.name in used)
+        return tuple(tree for tree in self.definitions.trees.values() if tree.name in used and not tree.alone)
 
     @property
     def filters(self) -> dict[str, Entity]:

@@ -28,6 +28,7 @@ _NAMES_OF = {
     "entity": (
         (_TOP, "entities", "*", "waived", "when"),
         (_TOP, "trees", "*", "filters", "*"),
+        (_TOP, "trees", "*", "choice"),
         (_TOP, "trees", "*", "forced", "*", "when"),
         (_TOP, "remotes", "*", "held_out", "entity"),
         (_TOP, "discovery", "subjects", "entity"),
@@ -131,8 +132,9 @@ def _specs(data: Any, *patterns: tuple[str, ...]) -> Iterator[tuple[Path, dict[s
 
 def _templates(spec: Mapping[str, Any]) -> list[str]:
     path = spec.get("path")
-    paths = path if isinstance(path, list) else [path]
-    return paths if all(isinstance(one, str) for one in paths) else []
+    paths: list[Any] = path if isinstance(path, list) else [path]
+    texts = [one for one in paths if isinstance(one, str)]
+    return texts if len(texts) == len(paths) else []
 
 
 def _tree_templates(data: Any) -> Found:
@@ -147,6 +149,11 @@ def _tree_templates(data: Any) -> Found:
                         path,
                         f"a tree is listed for one {subject[0]} at a time; {{{field}}} cannot stand here",
                     )
+    for path, tree in find(data, _TOP, "trees", "*"):
+        for place, template in find(tree, "files", "*"):
+            for field in templates.fields(template) if isinstance(template, str) else ():
+                if field != tree.get("choice"):
+                    yield (*path, *place), f"{{{field}}} is not the choice of the tree"
 
 
 def _joined_paths(data: Any) -> Found:

@@ -187,11 +187,15 @@ class Tree(Strict):
     prefix : str, optional
         Template of the keys' beginning.
     files : tuple of str
-        Or the keys themselves.
+        Or the keys themselves, as templates of the entity that `choice` names.
     filters : tuple of str
         Entities whose filters apply.
     flag : str, optional
         Argument that asks for the tree; always fetched where left out.
+    choice : str, optional
+        Entity whose values the argument may name, to fetch only their files.
+    alone : bool
+        Whether it is no part of a subject's download, and fetched through its artifacts only.
     required : bool
         It is an error when all required trees together match nothing.
     forced : tuple of Forced
@@ -204,6 +208,8 @@ class Tree(Strict):
     files: tuple[str, ...] = ()
     filters: tuple[str, ...] = ()
     flag: str | None = None
+    choice: str | None = None
+    alone: bool = False
     required: bool = False
     forced: tuple[Forced, ...] = ()
 
@@ -211,6 +217,10 @@ class Tree(Strict):
     def _keys(self) -> Tree:
         if (self.prefix is None) == (not self.files):
             raise ValueError("give either prefix or files")
+        if self.alone and (self.flag or self.required):
+            raise ValueError("a tree that is alone has no flag and is not required")
+        if self.choice and not (self.flag and self.files):
+            raise ValueError("a choice has a meaning with flag and files only")
         return self
 
 

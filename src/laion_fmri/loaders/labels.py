@@ -26,9 +26,7 @@ def varying(files: Sequence[LocalFile], names: Iterable[str]) -> str | None:
     """
     found = [name for name in names if len({file.entities.get(name) for file in files}) > 1]
     if len(found) > 1:
-        raise SelectionError(
-            f"the files differ in {listed(found)}; choose several values of one of them only"
-        )
+        raise SelectionError(f"the files differ in {listed(found)}; choose several values of one of them only")
     return found[0] if found else None
 
 
@@ -73,7 +71,6 @@ def _attributes(request: Request, headers: Sequence[Header]) -> dict[str, Any]:
     if all(same_grid(header, headers[0]) for header in headers):
         attrs |= {"grid": list(headers[0].grid), "affine": headers[0].affine.ravel().tolist()}
     attrs |= {
-        name: ", ".join(value) if isinstance(value, list | tuple) else value
-        for name, value in request.options.items()
+        name: ", ".join(value) if isinstance(value, list | tuple) else value for name, value in request.options.items()
     }
     return {name: value for name, value in attrs.items() if value is not None}

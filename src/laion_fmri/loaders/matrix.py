@@ -51,9 +51,7 @@ class Matrix:
         rows, columns = _slices(self.heights), _slices([len(axis) for axis in self.axes])
         answer = np.full((sum(self.heights), sum(map(len, self.axes))), self._missing, self.dtype)
         for (row, column), part in self.parts.items():
-            read_voxels(
-                part.header, part.volumes, self.axes[column].offsets, answer[rows[row], columns[column]]
-            )
+            read_voxels(part.header, part.volumes, self.axes[column].offsets, answer[rows[row], columns[column]])
         return answer
 
     def to_dask(self) -> Any:
@@ -71,9 +69,7 @@ class Matrix:
             lazy = dask.delayed(_read_part)(part, offsets[column], self.dtype)
             return da.from_delayed(lazy, shape, self.dtype)
 
-        return da.block(
-            [[block(row, column) for column in range(len(self.axes))] for row in range(len(self.heights))]
-        )
+        return da.block([[block(row, column) for column in range(len(self.axes))] for row in range(len(self.heights))])
 
 
 def _read_part(part: Part, offsets: Array, dtype: np.dtype[Any]) -> Array:

@@ -120,9 +120,7 @@ def require_same_grid(one: Header, other: Header) -> None:
 def require_one_volume(header: Header) -> None:
     """Raise DataFormatError unless a file holds a single volume."""
     if header.volumes != 1:
-        raise DataFormatError(
-            f"{header.path} holds {header.volumes} volumes where one is expected; download it again"
-        )
+        raise DataFormatError(f"{header.path} holds {header.volumes} volumes where one is expected; download it again")
 
 
 def read_volume(header: Header, dtype: np.dtype[Any]) -> Array:

@@ -87,8 +87,7 @@ def read_table(path: Path, columns: Mapping[str, Column]) -> pd.DataFrame:
     for name, column in columns.items():
         if name not in frame:
             raise DataFormatError(
-                f"{path} has no column {name}{did_you_mean(name, header)}; it has {listed(header)}. "
-                "Download it again"
+                f"{path} has no column {name}{did_you_mean(name, header)}; it has {listed(header)}. Download it again"
             )
         frame[name] = _typed(frame[name], column.dtype, path)
     return frame
@@ -111,9 +110,7 @@ def _cells(path: Path) -> list[list[str]]:
         raise DataFormatError(f"{path} is empty; download it again")
     header, *rows = cells
     if len(set(header)) < len(header):
-        raise DataFormatError(
-            f"{path} names a column twice in its header: {listed(header)}; download it again"
-        )
+        raise DataFormatError(f"{path} names a column twice in its header: {listed(header)}; download it again")
     for number, row in enumerate(rows):
         if len(row) != len(header):
             raise DataFormatError(

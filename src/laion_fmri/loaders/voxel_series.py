@@ -94,9 +94,7 @@ def _reaching(request: Request, axes: dict[Owner, Axis]) -> dict[Owner, Axis]:
     kept = dict(axes)
     join = request.artifact.joins["noise_ceiling"]
     for file in request.files:
-        (found,) = request.find(
-            "noise_ceiling", {k: v for k, v in file.entities.items() if k in join.entities}
-        )
+        (found,) = request.find("noise_ceiling", {k: v for k, v in file.entities.items() if k in join.entities})
         owner = owner_of(request, file)
         ceiling = kept[owner].read_map(found.path, np.dtype(join.layout.dtype))
         kept[owner] = kept[owner].keep(ceiling >= threshold)
@@ -106,8 +104,6 @@ def _reaching(request: Request, axes: dict[Owner, Axis]) -> dict[Owner, Axis]:
 def _trial_coords(table: pd.DataFrame, dim: str, taken: set[str]) -> dict[str, tuple[str, Any]]:
     clash = sorted(taken.intersection(table))
     if clash:
-        raise DataFormatError(
-            f"a trial table has a column {clash[0]}, the name of a coordinate of voxels; rename it"
-        )
+        raise DataFormatError(f"a trial table has a column {clash[0]}, the name of a coordinate of voxels; rename it")
     text = set(table.select_dtypes(exclude=["number", "bool"]))
     return {str(name): (dim, cells.to_numpy(str if name in text else None)) for name, cells in table.items()}
