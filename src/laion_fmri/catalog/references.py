@@ -157,11 +157,11 @@ def _tree_templates(data: Any) -> Found:
 
 
 def _joined_paths(data: Any) -> Found:
-    paths = {path[1]: args["path"] for path, args in _specs(data, ("sources", "*", "args"))}
+    paths = {path[1]: _templates(args) for path, args in _specs(data, ("sources", "*", "args"))}
     for path, join in _specs(data, *_JOINS):
         artifact = join.get("artifact")
-        if isinstance(artifact, str) and paths.get(artifact, join["path"]) != join["path"]:
-            yield (*path, "path"), f"another path than the one of artifact {artifact}"
+        if isinstance(artifact, str) and artifact in paths and not {*_templates(join)} <= {*paths[artifact]}:
+            yield (*path, "path"), f"is no path of artifact {artifact}"
 
 
 def _mask_sources(data: Any) -> Found:

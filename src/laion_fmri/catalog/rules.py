@@ -184,6 +184,10 @@ class Tree(Strict):
 
     Attributes
     ----------
+    name : str
+        Short name.
+    description : str
+        One sentence.
     prefix : str, optional
         Template of the keys' beginning.
     files : tuple of str
