@@ -208,7 +208,7 @@ CASES = {
     ),
     "join with another path than its artifact": (
         Edit(TRIALS, "*trials_path", "derivatives/sub-{subject}/ses-{ses}/trials.tsv"),
-        [Told("      path: &trials_path", "x-definitions.joins.trials.path", "another path than the one of artifact")],
+        [Told("      path: &trials_path", "x-definitions.joins.trials.path", "is no path of artifact")],
     ),
     "mask source that is no join": (
         Edit("    mask_source: &mask_source", "rsquare: r2", "rsquare: rr2"),
