@@ -61,6 +61,8 @@ class Source:
         Entity values and options; wrong ones raise SelectionError here, missing ones when they are needed.
     texts : Path, optional
         Folder beside which the catalog's long texts lie.
+    data_dir : Path, optional
+        Where the files are; the configured directory where left out.
 
     Examples
     --------
@@ -78,17 +80,24 @@ class Source:
         artifact: Artifact,
         given: Mapping[str, Any] | None = None,
         texts: Path | None = None,
+        data_dir: Path | None = None,
     ) -> None:
         self.name = name
         self.description = description
         self.artifact = artifact
         self.given = dict(given or {})
         self.texts = texts
+        self.data_dir = data_dir
         self.choice: Choice = choose(name, artifact, self.given)
 
     def __call__(self, **given: Any) -> Source:
         """Return a source with more chosen; what was chosen before stays."""
-        return Source(self.name, self.description, self.artifact, {**self.given, **given}, self.texts)
+        chosen = {**self.given, **given}
+        return Source(self.name, self.description, self.artifact, chosen, self.texts, self.data_dir)
+
+    @property
+    def _root(self) -> Path:
+        return self.data_dir or data_root()
 
     @property
     def loader(self) -> Loader:
@@ -101,13 +110,12 @@ class Source:
 
     def _entries(self, files: FileSpec, entities: Mapping[str, tuple[str, ...] | None]) -> list[FileEntry]:
         template, values = complete(self.name, files, entities)
-        root = data_root()
-        found = expected_files(root, template, files.entities, values)
+        found = expected_files(self._root, template, files.entities, values)
         return [FileEntry(path, bound, _size(path)) for path, bound in found]
 
     def plan(self) -> Plan:
         """Return what `download` would do: the files of the selection and those that reading takes beside them."""
-        return self._plan(Bucket(self.artifact.remote), data_root())
+        return self._plan(Bucket(self.artifact.remote), self._root)
 
     def _plan(self, bucket: Bucket, root: Path) -> Plan:
         listed: dict[str, list[RemoteFile]] = {}
@@ -167,7 +175,7 @@ class Source:
         LicenseNotAcceptedError, RemoteError, OfflineError, NoSpaceError
             As for `laion_fmri.download.download`.
         """
-        root, workers = data_root(), usable_jobs(n_jobs)
+        root, workers = self._root, usable_jobs(n_jobs)
         ask_consent([self.artifact.access], root, self.texts or catalog_path().parent)
         bucket = Bucket(self.artifact.remote, workers)
         plan = self._plan(bucket, root)
