@@ -53,7 +53,7 @@ class ArtifactSource(DataSource):  # type: ignore[misc]
     @property
     def core(self) -> Source:
         """The source without intake."""
-        return Source(self.name, self.description or "", self.artifact, self._given, self._texts())
+        return Source(self.name, self.description or "", self.artifact, self._given, texts=self._texts())
 
     def _texts(self) -> Path | None:
         path = getattr(self.cat, "path", None)

@@ -79,6 +79,7 @@ class Source:
         description: str,
         artifact: Artifact,
         given: Mapping[str, Any] | None = None,
+        *,
         texts: Path | None = None,
         data_dir: Path | None = None,
     ) -> None:
@@ -93,7 +94,7 @@ class Source:
     def __call__(self, **given: Any) -> Source:
         """Return a source with more chosen; what was chosen before stays."""
         chosen = {**self.given, **given}
-        return Source(self.name, self.description, self.artifact, chosen, self.texts, self.data_dir)
+        return Source(self.name, self.description, self.artifact, chosen, texts=self.texts, data_dir=self.data_dir)
 
     @property
     def _root(self) -> Path:
