@@ -261,6 +261,10 @@ def test_a_file_that_is_not_here_is_named_with_the_command_that_fetches_it(cat, 
         cat.betas(**SESSION).read()
     assert "laion-fmri download --subject 03 --ses 01" in str(caught.value)
     assert isinstance(caught.value, FileNotFoundError)
+    with pytest.raises(
+        DataNotDownloadedError, match=r"and 3 more\); run: laion-fmri download --subject 03 --ses 01 02"
+    ):
+        cat.betas(subject=["03", "01"], ses=["01", "02"]).read()
 
 
 def test_a_missing_brain_mask_names_its_flag(cat, here):

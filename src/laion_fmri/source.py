@@ -5,7 +5,7 @@ Everything that a catalog entry can do, without intake; `intake_driver` puts an 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from laion_fmri.catalog import catalog_path
 from laion_fmri.catalog.choice import Choice, Values, choose, complete, defaults
 from laion_fmri.catalog.entities import ALL
 from laion_fmri.catalog.filters import held_out_test
-from laion_fmri.catalog.models import Artifact, FileSpec
+from laion_fmri.catalog.models import Artifact, FileSpec, Join
 from laion_fmri.catalog.rules import Tree
 from laion_fmri.catalog.templates import fields, listing_prefix, local_path, parse
 from laion_fmri.config import data_root
@@ -230,13 +230,18 @@ class Source:
         return tuple(LocalFile(entry.path, entry.entities) for entry in entries)
 
     def _missing(self, files: FileSpec, chosen: Mapping[str, tuple[str, ...] | None], missing: list[FileEntry]) -> str:
-        what = getattr(files, "artifact", self.name)
-        what = f"{self.name} needs {what}" if what != self.name else self.name
-        bound = missing[0].entities if missing else {name: values[0] for name, values in chosen.items() if values}
-        where = ", ".join(f"{name} {value}" for name, value in bound.items() if value != ALL)
+        known = [entry.entities for entry in missing] or [
+            {name: values[0] for name in files.entities if (values := chosen.get(name))}
+        ]
+        where = ", ".join(f"{name} {value}" for name, value in known[0].items() if value != ALL)
+        who = f" of {where}" if where else ""
         more = f" (and {len(missing) - 1} more)" if len(missing) > 1 else ""
         place = f": {missing[0].path}{more}" if missing else ""
-        return f"{what} of {where}, which is not downloaded{place}; run: {download_command(self.name, files, bound)}"
+        if isinstance(files, Join):
+            what = f"{self.name} needs {files.artifact}{who}, which is not downloaded"
+        else:
+            what = f"{self.name}{who} is not downloaded"
+        return f"{what}{place}; run: {download_command(self.name, files, known)}"
 
     def _chosen_text(self) -> str:
         chosen = {name: values for name, values in self.choice.entities.items() if values}
@@ -267,13 +272,20 @@ class Source:
         }
 
 
-def download_command(name: str, files: FileSpec, values: Mapping[str, str]) -> str:
-    """Return the command that fetches a file: for the shell, or for Python where no tree of a subject has it."""
+def download_command(name: str, files: FileSpec, known: Sequence[Mapping[str, str]]) -> str:
+    """Return the command that fetches files: for the shell, or for Python where no tree of a subject has them.
+
+    The shell takes one subject at a time: the files of the first.
+    """
     scope = fields(files.tree.prefix or "")
     if not scope:
         return f"laion_fmri.open_catalog().{name}().download()"
-    shown = [one for one in values if (one in scope or one in files.tree.filters) and values[one] != ALL]
-    flags = [f"--{one} {values[one]}" for one in shown]
+    alike = [values for values in known if all(values[one] == known[0][one] for one in scope)]
+    flags = []
+    for one in known[0]:
+        wanted = dict.fromkeys(values[one] for values in alike if values[one] != ALL)
+        if wanted and (one in scope or one in files.tree.filters):
+            flags.append(f"--{one} {' '.join(wanted)}")
     include = [f"--{files.tree.flag.replace('_', '-')}"] if files.tree.flag else []
     return " ".join(["laion-fmri download", *flags, *include])
 
