@@ -252,10 +252,10 @@ def test_file_names_are_chains_of_key_and_value_in_the_folders_they_name(miniatu
         if "/" not in key:
             continue
         assert re.fullmatch(r"(?:[a-z]+-[A-Za-z0-9-]+_)+[A-Za-z0-9]+\.[a-z.]+", name), key
-        subject, *rest = name.split("_")
-        assert f"/{subject}/" in key
-        if rest[0].startswith("ses-"):
-            assert f"/{rest[0]}/" in key
+        for token in name.split("_"):
+            if token.startswith(("sub-", "ses-")):
+                assert f"/{token}/" in key
+        assert name.startswith("sub-") or key.startswith("stimuli/")
 
 
 def test_dataset_level_files_are_valid_bids(miniature):

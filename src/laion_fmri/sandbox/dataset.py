@@ -16,6 +16,7 @@ from laion_fmri.sandbox import files, images
 from laion_fmri.sandbox.brain import Brain, Grid, make_brain
 from laion_fmri.sandbox.chance import generator
 from laion_fmri.sandbox.responses import Voxels, make_voxels
+from laion_fmri.sandbox.stimuli import Stimuli, write_stimuli
 
 _RUNS = 12
 _REPETITIONS = {"Noiseceiling4rep": (4,), "Noiseceiling12rep": (12,), "NoiseceilingAllrep": (4, 12)}
@@ -36,6 +37,8 @@ def make_dataset(
     sessions: Iterable[str] = ("01", "02"),
     trials: int = 60,
     grid: tuple[int, int, int] = (20, 23, 18),
+    features: tuple[int, int] = (16, 24),
+    pixels: int = 50,
     seed: int = 0,
 ) -> None:
     """Write the dataset in miniature.
@@ -55,6 +58,10 @@ def make_dataset(
         Trials of a session.
     grid : tuple of int
         (X, Y, Z) of the betas; voxels are 1.778 mm wide.
+    features : tuple of int
+        Width of an image embedding: of SigLIP2 the second, of all other models the first; really 1024 and 1152.
+    pixels : int
+        Height and width of a segmentation mask; really 1000.
     seed : int
         Other seeds give other numbers in the same files.
 
@@ -74,8 +81,10 @@ def make_dataset(
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as scratch:
         dataset = _Dataset(Path(scratch, "dataset"), catalog, trials, seed)
         dataset.write_root(people)
+        shown = set[str]()
         for subject in people:
-            dataset.write_subject(subject, public, make_brain(subject, grid, seed))
+            shown |= dataset.write_subject(subject, public, make_brain(subject, grid, seed))
+        write_stimuli(dataset.root, catalog, Stimuli(tuple(sorted(shown)), people, features, pixels, seed))
         if folder.exists():
             folder.rmdir()
         dataset.root.replace(folder)
@@ -109,7 +118,8 @@ class _Dataset:
         files.write_table(self.path("participants"), participants)
         files.write_text(self.root / "README", readme)
 
-    def write_subject(self, subject: str, sessions: Sequence[str], brain: Brain) -> None:
+    def write_subject(self, subject: str, sessions: Sequence[str], brain: Brain) -> set[str]:
+        """Write the files of a subject and return the images that it saw."""
         voxels = make_voxels(subject, brain, self.seed)
         self._write_anatomy(subject, brain)
         self._write_rois(subject, brain)
@@ -117,12 +127,15 @@ class _Dataset:
         shared = images.shared_images(self.trials)
         shared = generator(self.seed, "order", subject).permutation(shared).tolist()
         unique = images.unique_images(self.trials, subject)
+        shown = set[str]()
         for number, session in enumerate([*sessions, *self._held_out()]):
             chance = generator(self.seed, "session", subject, session)
             labels = images.session_labels(shared, unique, self.trials, number, chance)
             self._write_session(subject, session, labels, voxels, brain)
+            shown.update(labels)
         for session in self._held_out():
             self._write_exempt(subject, session)
+        return shown
 
     def _held_out(self) -> tuple[str, ...]:
         rule = self.catalog.remote.held_out

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import csv
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import h5py  # type: ignore[import-untyped]
 import nibabel as nib
 import numpy as np
 from numpy.typing import NDArray
@@ -44,6 +46,29 @@ def write_table(path: Path, columns: Mapping[str, Sequence[object]]) -> None:
     """Write a TSV file."""
     rows = [columns.keys(), *zip(*columns.values(), strict=True)]
     write_text(path, "".join("\t".join(map(str, row)) + "\n" for row in rows))
+
+
+def write_rows(path: Path, rows: Sequence[Mapping[str, object]]) -> None:
+    """Write a CSV file, quoted where needed; the first row names the columns."""
+    with _made(path).open("w", encoding="utf-8", newline="") as file:
+        table = csv.DictWriter(file, rows[0].keys(), lineterminator="\n")
+        table.writeheader()
+        table.writerows(rows)
+
+
+def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
+    """Write an HDF5 file of one dataset for each array; arrays of `str` objects become variable-length text."""
+    with h5py.File(_made(path), "w") as file:
+        for name, array in arrays.items():
+            file.create_dataset(name, data=array, dtype=h5py.string_dtype() if array.dtype == object else array.dtype)
+
+
+def write_stack(path: Path, name: str, shape: tuple[int, ...], layers: Iterable[NDArray[np.uint8]]) -> None:
+    """Write an HDF5 file of one compressed uint8 dataset of this shape, a chunk for each layer."""
+    with h5py.File(_made(path), "w") as file:
+        stack = file.create_dataset(name, shape, np.uint8, chunks=(1, *shape[1:]), compression="gzip", shuffle=True)
+        for row, layer in enumerate(layers):
+            stack[row] = layer
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:

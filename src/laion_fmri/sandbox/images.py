@@ -41,6 +41,7 @@ _UNIQUE_NAMES = (
     "unique_LAION_new_cluster_{cluster}_i{n}_{owner}.jpg",
 )
 _CONCEPTS = ("anteater", "bow_tie", "ice cream", "lighthouse", "t-shirt", "pocket_watch", "zebra")
+_POOLS = {"LAION": "LAION", "THINGS+": "THINGSplus", "THINGS": "THINGS", "NSD": "NSD", "OOD": "OOD"}
 
 
 def shared_images(trials: int) -> list[str]:
@@ -93,6 +94,44 @@ def session_labels(
 def planned_repetitions(name: str) -> int:
     """Return how often an image is shown to a subject over all sessions of the real dataset."""
     return 12 if name.startswith("shared_12rep_") else 4
+
+
+def is_shared(name: str) -> bool:
+    """Tell whether every subject sees an image."""
+    return name.startswith("shared_")
+
+
+def pool(name: str) -> str:
+    """Return the set of images that an image was taken from.
+
+    Examples
+    --------
+    >>> pool("unique_THINGS+_zebra_6_p01.jpg")
+    'THINGSplus'
+    """
+    return next(pool for word, pool in _POOLS.items() if f"_{word}_" in name)
+
+
+def owner(name: str) -> str:
+    """Return the only subject that sees an image.
+
+    Examples
+    --------
+    >>> owner("unique_THINGS+_zebra_6_p02.jpg")
+    '06'
+    """
+    return next(subject for subject, code in OWNERS.items() if f"_{code}." in name)
+
+
+def concept(name: str) -> str | None:
+    """Return what the name of an image says it shows, in words.
+
+    Examples
+    --------
+    >>> concept("shared_12rep_THINGS+_kmeans_1_bow_tie.jpg")
+    'bow tie'
+    """
+    return next((word.replace("_", " ") for word in _CONCEPTS if f"_{word}" in name), None)
 
 
 def _name(names: tuple[str, ...], n: int, owner: str = "") -> str:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from laion_fmri.sandbox.brain import Brain
 from laion_fmri.sandbox.chance import generator
 
-_FEATURES = 8
+FEATURES = 8
 Values = NDArray[np.float32]
 
 
@@ -39,7 +39,7 @@ class Voxels:
     def respond(self, labels: Sequence[str], seed: int, chance: np.random.Generator) -> Values:
         """Return one noisy response to each image, (trial, voxel)."""
         noise = chance.standard_normal((len(labels), len(self.mean)), dtype=np.float32)
-        return self.mean + _features(labels, seed) @ self.tuning.T + noise
+        return self.mean + image_features(labels, seed) @ self.tuning.T + noise
 
     def noise_ceiling(self, repetitions: Iterable[int]) -> Values:
         """Return the explainable variance, percent, of responses averaged over so many repetitions."""
@@ -56,21 +56,21 @@ def make_voxels(subject: str, brain: Brain, seed: int) -> Voxels:
     """Return voxels that are weakly tuned on their own and strongly as members of their ROIs."""
     chance = generator(seed, "tuning", subject)
     inside = brain.responsive
-    tuning = chance.normal(0, 0.08, (inside.sum(), _FEATURES))
+    tuning = chance.normal(0, 0.08, (inside.sum(), FEATURES))
     mean = chance.normal(0.3, 0.1, inside.sum())
     for category, rois in brain.rois.items():
         for label, mask in rois.items():
             shared = generator(seed, "roi", category, label)
             members = mask[inside]
-            tuning[members] += shared.normal(0, 0.3, _FEATURES)
+            tuning[members] += shared.normal(0, 0.3, FEATURES)
             mean[members] += shared.uniform(-0.3, 1)
     return Voxels(mean.astype(np.float32), tuning.astype(np.float32))
 
 
-def _features(labels: Sequence[str], seed: int) -> Values:
-    """Return what the images are, the same for every subject, (trial, feature)."""
+def image_features(labels: Sequence[str], seed: int) -> Values:
+    """Return what drives the responses to images, the same for every subject, (label, feature)."""
     known = {
-        label: generator(seed, "image", label).standard_normal(_FEATURES, dtype=np.float32)
+        label: generator(seed, "image", label).standard_normal(FEATURES, dtype=np.float32)
         for label in dict.fromkeys(labels)
     }
     return np.stack([known[label] for label in labels])
