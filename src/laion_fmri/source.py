@@ -5,7 +5,7 @@ Everything that a catalog entry can do, without intake; `intake_driver` puts an 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,13 +14,14 @@ from laion_fmri.catalog import catalog_path
 from laion_fmri.catalog.choice import Choice, Values, choose, complete, defaults
 from laion_fmri.catalog.entities import ALL
 from laion_fmri.catalog.filters import held_out_test
-from laion_fmri.catalog.models import Artifact, FileSpec, Join
+from laion_fmri.catalog.models import Artifact, FileSpec
 from laion_fmri.catalog.rules import Tree
-from laion_fmri.catalog.templates import fields, listing_prefix, local_path, parse
+from laion_fmri.catalog.templates import listing_prefix, local_path, parse
 from laion_fmri.config import data_root
 from laion_fmri.errors import DataNotDownloadedError, NoMatchingDataError
 from laion_fmri.fetch import Report, ask_consent, carry_out, each, listing, warn_of
 from laion_fmri.loaders import Loader, LocalFile, Request, get_loader
+from laion_fmri.missing import missing_text
 from laion_fmri.progress import progress
 from laion_fmri.selection import usable_jobs
 from laion_fmri.storage.bucket import Bucket
@@ -224,24 +225,10 @@ class Source:
 
     def _present(self, files: FileSpec, chosen: Mapping[str, tuple[str, ...] | None]) -> tuple[LocalFile, ...]:
         entries = self._entries(files, chosen)
-        missing = [entry for entry in entries if entry.size is None]
+        missing = [(entry.path, entry.entities) for entry in entries if entry.size is None]
         if missing or not entries:
-            raise DataNotDownloadedError(self._missing(files, chosen, missing))
+            raise DataNotDownloadedError(missing_text(self.name, files, chosen, missing))
         return tuple(LocalFile(entry.path, entry.entities) for entry in entries)
-
-    def _missing(self, files: FileSpec, chosen: Mapping[str, tuple[str, ...] | None], missing: list[FileEntry]) -> str:
-        known = [entry.entities for entry in missing] or [
-            {name: values[0] for name in files.entities if (values := chosen.get(name))}
-        ]
-        where = ", ".join(f"{name} {value}" for name, value in known[0].items() if value != ALL)
-        who = f" of {where}" if where else ""
-        more = f" (and {len(missing) - 1} more)" if len(missing) > 1 else ""
-        place = f": {missing[0].path}{more}" if missing else ""
-        if isinstance(files, Join):
-            what = f"{self.name} needs {files.artifact}{who}, which is not downloaded"
-        else:
-            what = f"{self.name}{who} is not downloaded"
-        return f"{what}{place}; run: {download_command(self.name, files, known)}"
 
     def _chosen_text(self) -> str:
         chosen = {name: values for name, values in self.choice.entities.items() if values}
@@ -270,24 +257,6 @@ class Source:
             "size": self.artifact.size.model_dump(),
             "release": self.artifact.dataset.release,
         }
-
-
-def download_command(name: str, files: FileSpec, known: Sequence[Mapping[str, str]]) -> str:
-    """Return the command that fetches files: for the shell, or for Python where no tree of a subject has them.
-
-    The shell takes one subject at a time: the files of the first.
-    """
-    scope = fields(files.tree.prefix or "")
-    if not scope:
-        return f"laion_fmri.open_catalog().{name}().download()"
-    alike = [values for values in known if all(values[one] == known[0][one] for one in scope)]
-    flags = []
-    for one in known[0]:
-        wanted = dict.fromkeys(values[one] for values in alike if values[one] != ALL)
-        if wanted and (one in scope or one in files.tree.filters):
-            flags.append(f"--{one} {' '.join(wanted)}")
-    include = [f"--{files.tree.flag.replace('_', '-')}"] if files.tree.flag else []
-    return " ".join(["laion-fmri download", *flags, *include])
 
 
 def _size(path: Path) -> int | None:
