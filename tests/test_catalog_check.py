@@ -85,6 +85,10 @@ CASES = {
         Edit("    desc: &desc", "singletrial:", "01:"),
         [Told(0, "x-definitions.entities.desc.aliases.01", 'unquoted key; write "01"')],
     ),
+    "key that YAML reads as a truth value": (
+        Edit("    desc: &desc", "singletrial:", "no:"),
+        [Told(0, "x-definitions.entities.desc.aliases.no", 'unquoted key; write "no"')],
+    ),
     "number for a label": (
         Edit(SUBJECT, '"05"', "5"),
         [Told(0, "x-definitions.entities.subject.values.2", "must be text, not 5; write it in quotes")],

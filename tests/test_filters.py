@@ -118,6 +118,15 @@ KEPT = [
     (FREESURFER, {"extension": []}, False),
     (BETAS, {"task": []}, False),
     (NO_TASK, {"task": []}, True),
+    # rules 2, 3 and 6, tokens that only look like one
+    (f"{G}ses-04", {"ses": "04"}, True),
+    (f"{G}ses-04\n", {"ses": "04"}, False),
+    (f"{G}ses-04a/x.tsv", {"ses": "04"}, False),
+    (f"{G}xses-04/x.tsv", {"ses": "04"}, False),
+    (f"{G}ses-averages/x.tsv", {"ses": "averages"}, False),
+    (f"{G}ses-04-1/x.tsv", {"ses": "averages"}, True),
+    (f"{G}x_task-images-floc_x.tsv", {"task": "images"}, True),
+    ("task-floc.tsv", {"task": "images"}, False),
     # rule 1, filters that are off
     (BETAS, {}, True),
     (BETAS, {"ses": None, "suffix": None}, True),
