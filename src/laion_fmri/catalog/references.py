@@ -145,10 +145,7 @@ def _tree_templates(data: Any) -> Found:
         for path, template in find(data, _TOP, "trees", "*", *pattern):
             for field in templates.fields(template) if isinstance(template, str) else ():
                 if subject and field not in subject:
-                    yield (
-                        path,
-                        f"a tree is listed for one {subject[0]} at a time; {{{field}}} cannot stand here",
-                    )
+                    yield path, f"a tree is listed for one {subject[0]} at a time; {{{field}}} cannot stand here"
     for path, tree in find(data, _TOP, "trees", "*"):
         for place, template in find(tree, "files", "*"):
             for field in templates.fields(template) if isinstance(template, str) else ():
