@@ -17,6 +17,7 @@ from laion_fmri.catalog.words import did_you_mean
 from laion_fmri.errors import CatalogError
 
 LOADERS = {
+    "matrix": "laion_fmri.loaders.matrix_file",
     "table": "laion_fmri.loaders.table",
     "volume": "laion_fmri.loaders.volume",
     "voxel_map": "laion_fmri.loaders.voxel_map",

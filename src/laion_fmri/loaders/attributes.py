@@ -1,0 +1,49 @@
+"""Arrays that lie on no NIfTI grid, with the attributes that every answer carries."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import xarray as xr
+
+from laion_fmri.loaders import Request
+
+_SPACE = re.compile(r"_space-([A-Za-z0-9]+)_")
+
+
+def without_grid(request: Request, data: Any, dims: Sequence[str], coords: Mapping[str, Any]) -> xr.DataArray:
+    """Return an array with its labels.
+
+    Parameters
+    ----------
+    request : Request
+        What was read.
+    data : NumPy or dask array
+        The values.
+    dims, coords
+        As xarray takes them.
+
+    Returns
+    -------
+    DataArray
+        Without a name. Its attributes are text: dataset, release, license, citation, units, space. What the options
+        selected stands in the coordinates.
+    """
+    array = xr.DataArray(data, coords, dims, attrs=_attributes(request))
+    return array.rename(None)  # of a dask array, xarray takes the name of its graph
+
+
+def _attributes(request: Request) -> dict[str, str]:
+    dataset = request.artifact.dataset
+    spaces = {found[1] for file in request.files if (found := _SPACE.search(file.path.name))}
+    attrs = {
+        "dataset": dataset.name,
+        "release": dataset.release,
+        "license": request.artifact.access.license,
+        "citation": dataset.citation,
+        "units": request.artifact.layout.units,
+        "space": spaces.pop() if len(spaces) == 1 else None,
+    }
+    return {name: value for name, value in attrs.items() if value is not None}
