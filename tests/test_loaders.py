@@ -259,7 +259,9 @@ def test_a_query_of_several_rois_is_their_union(one: Folder, query: object, labe
 
 
 def test_an_unknown_roi_is_refused_with_the_nearest_and_all_names(one: Folder):
-    with pytest.raises(SelectionError, match=r"'V1d'.*subject 03.*did you mean V1v.*face, FFA1, OFA, retinotopy"):
+    with pytest.raises(
+        SelectionError, match=r"'V1d'.*subject 03.*did you mean V1 or V1v.*face, FFA1, highventral, OFA, retinotopy"
+    ):
         one.read("betas", ONE, roi=["FFA1", "V1d"])
 
 
@@ -466,7 +468,7 @@ def test_decoding_stops_after_the_last_wanted_trial(one: Folder):
         one.read("betas", ONE, stimuli="unique")
 
 
-@pytest.mark.parametrize("content", [b"", b"no gzip", gzip.compress(b"no NIfTI" * 100)])
+@pytest.mark.parametrize("content", [b"", b"no gzip", gzip.compress(b"no NIfTI" * 100, mtime=0)])
 def test_a_file_that_is_no_nifti_is_refused(one: Folder, content: bytes):
     bold(one).write_bytes(content)
     with pytest.raises(DataFormatError, match=r"cannot be read as NIfTI.*download it again"):
@@ -820,3 +822,12 @@ def test_a_table_has_no_lazy_form(folder: Folder):
     folder.trials(**ONE)
     with pytest.raises(SelectionError, match=r"use read\(\)"):
         get_loader("table").to_dask(folder.request("trials", [ONE]))
+
+
+def test_a_missing_number_is_nan_and_a_missing_text_stays_as_it_is(tmp_path):
+    columns = {name: Column(dtype=dtype, description="") for name, dtype in {"score": "float64", "noun": "str"}.items()}
+    path = tmp_path / "t.csv"
+    path.write_text("score,noun\n0.5,cat\n,NA\nn/a,\n")
+    table = read_table(path, columns)
+    np.testing.assert_array_equal(table["score"], [0.5, np.nan, np.nan])
+    assert table["noun"].tolist() == ["cat", "NA", ""]

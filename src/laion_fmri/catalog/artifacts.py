@@ -10,6 +10,7 @@ from pydantic_core import PydanticCustomError
 
 from laion_fmri.catalog import templates
 from laion_fmri.catalog.entities import Entity, Strict
+from laion_fmri.catalog.regions import Regions
 from laion_fmri.catalog.rules import Access, Dataset, S3Remote, Tree
 from laion_fmri.catalog.words import did_you_mean
 from laion_fmri.errors import SelectionError
@@ -33,8 +34,8 @@ class Option(Strict):
     ----------
     description : str
         One sentence.
-    type : {"choice", "names", "number"}
-        What a caller gives: one of the choices, text or a list of texts, or a number.
+    type : {"choice", "flag", "names", "number", "regions"}
+        What a caller gives: one of the choices, True, text or a list of texts, a number, or queries of regions.
     choices : dict of str to str
         What the loader makes of each choice.
     default : str, optional
@@ -43,15 +44,18 @@ class Option(Strict):
         Limits of a number.
     units : str, optional
         Units of a number.
+    named : dict of str to str
+        Names that stand for queries of regions.
     """
 
     description: str
-    type: Literal["choice", "names", "number"]
+    type: Literal["choice", "flag", "names", "number", "regions"]
     choices: dict[str, str] = Field(default={})
     default: str | None = None
     minimum: float | None = None
     maximum: float | None = None
     units: str | None = None
+    named: Regions = Field(default={})
 
     @field_validator("default")
     @classmethod

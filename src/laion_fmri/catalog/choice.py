@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from laion_fmri.catalog.models import Artifact, FileSpec, Option
+from laion_fmri.catalog.regions import parse
 from laion_fmri.catalog.words import did_you_mean, listed, nearest
 from laion_fmri.errors import SelectionError
 
@@ -95,7 +96,17 @@ def _option(name: str, option: str, rule: Option, value: Any) -> Any:
             hint = f"; did you mean {near[0]!r}?" if near else ""
             raise SelectionError(f"{name}: {option}={value!r} is not one of {listed(rule.choices)}{hint}")
         return value
-    return _number(name, option, rule, value) if rule.type == "number" else _names(name, option, value)
+    if rule.type == "number":
+        return _number(name, option, rule, value)
+    if rule.type == "flag":
+        return _flag(name, option, value)
+    return _names(name, option, value) if rule.type == "names" else _regions(name, option, value)
+
+
+def _flag(name: str, option: str, value: Any) -> bool | None:
+    if not isinstance(value, bool):
+        raise SelectionError(f"{name}: {option}={value!r} is neither True nor False")
+    return value or None
 
 
 def _number(name: str, option: str, rule: Option, value: Any) -> float:
@@ -116,6 +127,26 @@ def _names(name: str, option: str, value: Any) -> tuple[str, ...]:
     if not names or not all(isinstance(one, str) and one for one in names):
         raise SelectionError(f"{name}: {option}={value!r} is not a name or a list of names")
     return names
+
+
+def _regions(name: str, option: str, value: Any) -> tuple[str, ...] | dict[str, tuple[str, ...]]:
+    if isinstance(value, Mapping) and value:
+        queries = {region: _queries(name, f"{option}[{region!r}]", query) for region, query in value.items()}
+        wrong = [region for region in queries if not isinstance(region, str) or not region.strip() or "+" in region]
+        if wrong:
+            raise SelectionError(f"{name}: {option}: {wrong[0]!r} is no name of a region: it is text without +")
+        return queries
+    return _queries(name, option, value)
+
+
+def _queries(name: str, option: str, value: Any) -> tuple[str, ...]:
+    texts = _names(name, option, value)
+    for text in texts:
+        try:
+            parse(text)
+        except SelectionError as error:
+            raise SelectionError(f"{name}: {option}={error}") from None
+    return texts
 
 
 def complete(name: str, files: FileSpec, entities: Mapping[str, tuple[str, ...] | None]) -> tuple[str, Values]:

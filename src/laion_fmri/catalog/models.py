@@ -12,6 +12,7 @@ from pydantic import Field
 
 from laion_fmri.catalog.artifacts import Artifact, Column, FileSpec, Join, Layout, Option, Size
 from laion_fmri.catalog.entities import Entity, Strict
+from laion_fmri.catalog.regions import Regions
 from laion_fmri.catalog.rules import Access, Dataset, Discovery, S3Remote, Tree
 from laion_fmri.catalog.words import did_you_mean
 from laion_fmri.errors import SelectionError
@@ -59,6 +60,8 @@ class Definitions(Strict):
         Parts of the remote, in the order of downloads.
     joins : dict of str to Join
         Files that loaders read beside their own.
+    regions : dict of str to str
+        Names that stand for queries of regions of interest.
     options : dict of str to Option
         What read() takes beside entities.
     discovery : Discovery
@@ -72,6 +75,7 @@ class Definitions(Strict):
     entities: dict[str, Entity]
     trees: dict[str, Tree]
     joins: dict[str, Join] = Field(default={})
+    regions: Regions = Field(default={})
     options: dict[str, Option] = Field(default={})
     discovery: Discovery
 

@@ -70,7 +70,13 @@ def _attributes(request: Request, headers: Sequence[Header]) -> dict[str, Any]:
     }
     if all(same_grid(header, headers[0]) for header in headers):
         attrs |= {"grid": list(headers[0].grid), "affine": headers[0].affine.ravel().tolist()}
-    attrs |= {
-        name: ", ".join(value) if isinstance(value, list | tuple) else value for name, value in request.options.items()
-    }
+    attrs |= {name: _plain(value) for name, value in request.options.items()}
     return {name: value for name, value in attrs.items() if value is not None}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return "; ".join(f"{name}: {_plain(part)}" for name, part in value.items())
+    if isinstance(value, list | tuple):
+        return ", ".join(value)
+    return str(value) if isinstance(value, bool) else value

@@ -46,7 +46,8 @@ def read(request: Request) -> xr.DataArray:
     DataArray, shape (trial, voxel)
         Of the dtype of the catalog entry. Trials come in the order of the files, with all columns of the
         trial table and the subject as coordinates. Voxels come in the C order of the brain mask, with
-        coordinates i, j, k, x, y, z (mm) and the subject. Several subjects: their voxels one after the
+        coordinates i, j, k, x, y, z (mm) and the subject; with `roi` also region: the labels of the query that the
+        voxel is in, or of a mapping its names, joined by ``+``. Several subjects: their voxels one after the
         other; trials of one in voxels of another are NaN.
 
     Raises

@@ -6,16 +6,17 @@ its owner.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from laion_fmri.catalog.models import Artifact
-from laion_fmri.catalog.templates import stripped
+from laion_fmri.catalog.regions import Query, named_regions, names_in
 from laion_fmri.errors import SelectionError
 from laion_fmri.loaders import LocalFile, Request
 from laion_fmri.loaders.nifti import (
@@ -27,7 +28,7 @@ from laion_fmri.loaders.nifti import (
     require_one_volume,
     require_same_grid,
 )
-from laion_fmri.loaders.roi import choose_rois
+from laion_fmri.loaders.roi import choose_rois, joined_names, meaning, voxels_of
 
 Owner = tuple[tuple[str, str], ...]
 
@@ -46,18 +47,26 @@ class Axis:
         Of the mask; says which grid the voxels lie on.
     positions : array of int, shape (voxel,)
         Where the voxels are in the grid flattened in C order (k fastest), ascending.
+    values : mapping of str to array, shape (voxel,)
+        What else is known of the voxels; their further coordinates.
     """
 
     owner: Owner
     header: Header
     positions: Array
+    values: Mapping[str, Array] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.positions)
 
     def keep(self, wanted: Array) -> Axis:
         """Return the axis with the voxels where `wanted` is True."""
-        return Axis(self.owner, self.header, self.positions[wanted])
+        values = {name: array[wanted] for name, array in self.values.items()}
+        return replace(self, positions=self.positions[wanted], values=values)
+
+    def knowing(self, name: str, array: Array) -> Axis:
+        """Return the axis with one more value of each voxel."""
+        return replace(self, values={**self.values, name: array})
 
     @cached_property
     def indices(self) -> Array:
@@ -146,22 +155,40 @@ def _in_rois(request: Request, axis: Axis) -> Axis:
     query = request.options.get("roi")
     if query is None:
         return axis
-    where = owner_text(axis.owner)
-    entities = request.artifact.joins["rois"].entities
-    left_out = "".join(entity.strip for entity in entities.values())
-    words = [stripped(word, left_out) for word in ([query] if isinstance(query, str) else query)]
+    asked = query if isinstance(query, Mapping) else {"": query}
+    meant = _meanings(request, asked)
+    by_word, by_label = _roi_masks(
+        request, axis, dict.fromkeys(word for one in meant.values() for word in names_in(one))
+    )
+    regions = {name: voxels_of(one, by_word.__getitem__) for name, one in meant.items()}
+    for name, voxels in regions.items():
+        if not voxels.any():
+            raise SelectionError(
+                f"roi={asked[name]!r}: none of its voxels lies in the brain mask of {owner_text(axis.owner)}, "
+                f"{axis.header.path}; choose another ROI or mask_source"
+            )
+    wanted = np.logical_or.reduce([*regions.values()])
+    shown = regions if isinstance(query, Mapping) else by_label
+    return axis.keep(wanted).knowing("region", joined_names({name: mask[wanted] for name, mask in shown.items()}))
+
+
+def _meanings(request: Request, asked: Mapping[str, str | Sequence[str]]) -> dict[str, Query]:
+    named = named_regions(request.artifact.options["roi"].named)
+    left_out = "".join(entity.strip for entity in request.artifact.joins["rois"].entities.values())
+    return {name: meaning(texts, named, left_out) for name, texts in asked.items()}
+
+
+def _roi_masks(request: Request, axis: Axis, words: Iterable[str]) -> tuple[dict[str, Array], dict[str, Array]]:
+    """Return the voxels of each word, and of each label that the words mean; each file is read once."""
+    join = request.artifact.joins["rois"]
     files = request.find("rois", dict(axis.owner))
-    named_by = [name for name, entity in entities.items() if entity.is_open]
-    chosen = choose_rois(words, [[file.entities[name] for name in named_by] for file in files], where)
-    wanted = np.zeros(len(axis), bool)
-    for index in chosen:
-        wanted |= axis.read_map(files[index].path, _BOOL)
-    if not wanted.any():
-        raise SelectionError(
-            f"roi={query!r}: none of its voxels lies in the brain mask of {where}, {axis.header.path}; "
-            "choose another ROI or mask_source"
-        )
-    return axis.keep(wanted)
+    named_by = [name for name, entity in join.entities.items() if entity.is_open]
+    names = [[file.entities[name] for name in named_by] for file in files]
+    regions, where = request.artifact.options["roi"].named, owner_text(axis.owner)
+    chosen = {word: choose_rois(word, names, where, regions) for word in words}
+    masks = {index: axis.read_map(files[index].path, _BOOL) for index in dict.fromkeys(chain(*chosen.values()))}
+    by_word = {word: np.logical_or.reduce([masks[index] for index in indices]) for word, indices in chosen.items()}
+    return by_word, {files[index].entities[join.layout.dims[0]]: mask for index, mask in masks.items()}
 
 
 def voxel_coords(axes: Iterable[Axis], dim: str) -> dict[str, tuple[str, Array]]:
@@ -177,7 +204,8 @@ def voxel_coords(axes: Iterable[Axis], dim: str) -> dict[str, tuple[str, Array]]
     Returns
     -------
     dict
-        i, j, k (int); x, y, z (mm); and each entity of the owner as text, such as ``voxel_subject``.
+        i, j, k (int); x, y, z (mm); each entity of the owner as text, such as ``voxel_subject``; and what else
+        the axes know of their voxels, NaN where one does not know it.
     """
     axes = list(axes)
     indices = np.concatenate([axis.indices for axis in axes], axis=1)
@@ -186,4 +214,6 @@ def voxel_coords(axes: Iterable[Axis], dim: str) -> dict[str, tuple[str, Array]]
     for name in dict(axes[0].owner):
         values = [dict(axis.owner)[name] for axis in axes]
         coords[f"{dim}_{name}"] = np.repeat(values, [len(axis) for axis in axes])
+    for name in dict.fromkeys(name for axis in axes for name in axis.values):
+        coords[name] = np.concatenate([axis.values.get(name, np.full(len(axis), np.nan)) for axis in axes])
     return {name: (dim, values) for name, values in coords.items()}

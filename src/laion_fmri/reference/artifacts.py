@@ -112,6 +112,12 @@ def _possible(rule: Option) -> str:
         return codes(rule.choices, " or")
     if rule.type == "names":
         return "a name or a list of names"
+    if rule.type == "flag":
+        return code("True")
+    if rule.type == "regions":
+        named = "; ".join(f"{code(name)} is {code(query)}" for name, query in rule.named.items())
+        names = f"; {named}" if named else ""
+        return f"a query, a list of queries, or a mapping of names to those{names}"
     ends = [
         f"from {rule.minimum:g}" if rule.minimum is not None else "",
         f"to {rule.maximum:g}" if rule.maximum is not None else "",
@@ -150,8 +156,13 @@ def _changes(artifact: Artifact) -> Iterator[tuple[str, dict[str, Any]]]:
             for choice in rule.choices:
                 yield f'{name}="{choice}"', {name: choice}
         else:
-            value = (ALL,) if rule.type == "names" else rule.minimum or rule.maximum or 0
-            yield f"{name}=...", {name: value}
+            yield (f"{name}=True" if rule.type == "flag" else f"{name}=..."), {name: _some_value(rule)}
+
+
+def _some_value(rule: Option) -> Any:
+    if rule.type == "number":
+        return rule.minimum or rule.maximum or 0
+    return True if rule.type == "flag" else (ALL,)
 
 
 def held_out(artifact: Artifact) -> str:
