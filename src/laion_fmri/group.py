@@ -121,8 +121,7 @@ class Group:
         self,
         sessions: str | list[str],
         roi: Regions | None = None,
-        nc_threshold: float | None = None,
-        mask_source: str = "anatomical",
+        **options: Any,
     ) -> dict[str, xr.DataArray]:
         """Return the mean response of each subject to each image that all of them saw.
 
@@ -135,10 +134,8 @@ class Group:
             Images count that every subject saw in these sessions.
         roi : str or list of str, optional
             See `Subject`.
-        nc_threshold : float, optional
-            Keep the voxels whose noise ceiling reaches this, in percent, in every one of the sessions.
-        mask_source : str
-            See `Subject`.
+        **options
+            Further options of the catalog's ``betas``, such as ``nc_threshold`` (of all sessions) or ``mask_source``.
 
         Returns
         -------
@@ -161,9 +158,7 @@ class Group:
         >>> bool((one.image == other.image).all())  # doctest: +SKIP
         True
         """
-        betas = artifact_source("betas")(
-            ses=sessions, roi=roi, nc_threshold=nc_threshold, mask_source=mask_source, stimuli="shared"
-        )
+        betas = artifact_source("betas")(ses=sessions, roi=roi, **{"stimuli": "shared", **options})
         trials = {name: betas(subject=name).to_dask() for name in self._subjects}
         images = sorted(set.intersection(*(set(one["label"].values.tolist()) for one in trials.values())))
         if not images:
