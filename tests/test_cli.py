@@ -96,9 +96,10 @@ def test_help_loads_nothing_heavy(words):
     assert not heavy & set(done.stderr.split())
 
 
-def test_the_program_is_imported_without_the_catalog():
-    code = "import sys, laion_fmri.cli; sys.exit('laion_fmri.catalog' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+def test_the_help_of_the_program_reads_no_catalog_and_imports_no_command():
+    code = "import sys; from laion_fmri.cli import main; main(['--help']); print(*sys.modules, file=sys.stderr)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not {"laion_fmri.catalog", "laion_fmri.cli.config"} & set(done.stderr.split())
 
 
 # ---------------------------------------------------------------- flags from the catalog
@@ -249,6 +250,7 @@ def test_a_dry_run_asks_for_no_licence_and_downloads_nothing(server, fresh_dir):
     assert "AGREE" not in ended.out
     assert f"From s3://laion-fmri to {fresh_dir}" in ended.out
     assert "it fits" in ended.out
+    assert "SingletrialBetas_statmap.nii.gz" in ended.out.partition("the largest:\n")[2].splitlines()[0]
     assert "more; --json names every one" in ended.out
     assert downloaded(fresh_dir) == []
 
@@ -413,7 +415,8 @@ def test_an_interrupt_is_one_line(monkeypatch):
 
 
 @pytest.mark.parametrize("words", ["info", "ls", "ls --json", "download --help"])
-def test_a_reader_that_leaves_is_no_error_to_talk_about(server, words):
+def test_a_reader_that_leaves_is_no_error_to_talk_about(server, monkeypatch, words):
+    monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)
     with subprocess.Popen(
         [*PROGRAM, *words.split()], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
