@@ -5,7 +5,6 @@ Bad files are the real catalog with lines replaced, so lines and paths are real 
 
 from __future__ import annotations
 
-import time
 import tracemalloc
 from typing import NamedTuple
 
@@ -20,11 +19,10 @@ from laion_fmri.catalog.check import check_catalog, read_catalog
 from laion_fmri.catalog.lines import read_yaml
 from laion_fmri.errors import CatalogError
 from laion_fmri.intake_driver import LaionCatalog
-from laion_fmri.loaders import get_loader
+from laion_fmri.loaders import LOADERS, get_loader
 
 FOLDER = catalog_path().parent
 TEXT = catalog_path().read_text(encoding="utf-8")
-LOADERS = sorted({source.args.loader for source in load_catalog().sources.values()})
 
 
 class Edit(NamedTuple):
@@ -387,8 +385,8 @@ def test_loaders_are_not_looked_at_unless_they_are_given():
 
 
 def test_the_loaders_of_the_catalog_are_there():
-    for name in LOADERS:
-        assert get_loader(name)
+    for source in load_catalog().sources.values():
+        assert get_loader(source.args.loader)
 
 
 CLAIMS = {
@@ -454,13 +452,10 @@ CHAIN = "a0: &a0 [x]\n" + "".join(f"a{i}: &a{i} [*a{i - 1}]\n" for i in range(1,
         pytest.param("{a: " * 1_000_000, 1, "nested more than 50 deep", id="deep mappings"),
     ],
 )
-def test_hostile_yaml_is_refused_in_no_time_and_no_memory(text, line, message):
-    start = time.process_time()
+def test_hostile_yaml_is_refused_without_unfolding_it(text, line, message):
     _, problems = check_catalog(text, FOLDER)
-    seconds = time.process_time() - start
     assert [(one.line, one.path) for one in problems] == [(line, ())]
     assert message in problems[0].message
-    assert seconds < 1
 
     tracemalloc.start()
     check_catalog(text, FOLDER)
