@@ -6,12 +6,17 @@ import socket
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from laion_fmri.catalog import load_catalog
 from laion_fmri.catalog.filters import held_out_test
 from laion_fmri.catalog.templates import local_path
 from laion_fmri.config import dataset_initialize
 from laion_fmri.sandbox import make_dataset, serve
+
+# The same examples in every run: a test that fails here fails everywhere, on a busy machine too.
+settings.register_profile("suite", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("suite")
 
 
 def refuse_other_machines(host):

@@ -583,7 +583,7 @@ def test_flags_and_values_complete_in_each_shell(shell):
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        (["dow"], ["download"]),
+        (["conf"], ["config"]),
         (["download", "--subject", ""], ["01", "03", "05", "06", "07", "all"]),
         (["download", "--subject", "sub-0"], ["sub-01", "sub-03", "sub-05", "sub-06", "sub-07"]),
         (["download", "--ses", "ses-3"], ["ses-30"]),

@@ -8,17 +8,28 @@ from __future__ import annotations
 import inspect
 import sys
 import warnings
+from pathlib import Path
 from typing import Any
 
 from laion_fmri.catalog import catalog_path, load_catalog
 from laion_fmri.catalog.models import CatalogFile
 from laion_fmri.config import data_root
 from laion_fmri.fetch import Report, ask_consent, carry_out, each, policies, refusals, survey, warn_of
+from laion_fmri.loaders import LocalFile
 from laion_fmri.progress import progress
 from laion_fmri.selection import resolve_request, usable_jobs
+from laion_fmri.source import Source
 from laion_fmri.storage.bucket import Bucket
 
-__all__ = ["Report", "accept_license", "accept_licenses", "download"]
+__all__ = [
+    "Report",
+    "accept_license",
+    "accept_licenses",
+    "download",
+    "download_captions",
+    "download_embeddings",
+    "download_segmentations",
+]
 
 _last_data_dir: list[str] = []
 
@@ -134,3 +145,78 @@ def accept_licenses(include_stimuli: bool = False) -> None:
     if include_stimuli:
         url = load_catalog().definitions.services["access"]
         sys.stderr.write(f"The terms of the stimulus images are accepted at the access service: {url}/terms\n")
+
+
+def download_embeddings(
+    models: str | list[str] = "all", data_dir: str | Path | None = None, n_jobs: int = 1
+) -> dict[str, Path]:
+    """Download the embeddings of all images by vision models.
+
+    Parameters
+    ----------
+    models : str or list of str
+        ``"all"``, one of `laion_fmri.embeddings.AVAILABLE_MODELS`, or a list of them.
+    data_dir : str or Path, optional
+        Where they land; the configured directory where left out.
+    n_jobs : int
+        Files fetched at once.
+
+    Returns
+    -------
+    dict of str to Path
+        The file of each model.
+
+    Raises
+    ------
+    SelectionError
+        If a model is unknown, naming the nearest.
+    DataNotDownloadedError
+        If a file could not be had.
+    """
+    source = _source("embeddings", data_dir)(model=models)
+    return {file.entities["model"]: file.path for file in _fetched(source, n_jobs)}
+
+
+def download_captions(data_dir: str | Path | None = None) -> Path:
+    """Download the captions of all images.
+
+    Parameters
+    ----------
+    data_dir : str or Path, optional
+        Where they land; the configured directory where left out.
+
+    Returns
+    -------
+    Path
+        The CSV file.
+    """
+    (file,) = _fetched(_source("captions", data_dir), 1)
+    return file.path
+
+
+def download_segmentations(data_dir: str | Path | None = None) -> dict[str, Path]:
+    """Download the segmentation masks of the shared images and the table of what they show.
+
+    Parameters
+    ----------
+    data_dir : str or Path, optional
+        Where they land; the configured directory where left out.
+
+    Returns
+    -------
+    dict of str to Path
+        ``"h5"``, the masks, and ``"metadata"``, the table.
+    """
+    (masks,) = _fetched(_source("segmentations", data_dir), 1)
+    (table,) = _fetched(_source("segmentation_table", data_dir), 1)
+    return {"h5": masks.path, "metadata": table.path}
+
+
+def _source(name: str, data_dir: str | Path | None) -> Source:
+    entry = load_catalog().sources[name]
+    return Source(name, entry.description, entry.args, data_dir=None if data_dir is None else Path(data_dir))
+
+
+def _fetched(source: Source, n_jobs: int) -> tuple[LocalFile, ...]:
+    source.download(n_jobs)
+    return source.present()

@@ -48,14 +48,17 @@ def download_command(name: str, files: FileSpec, known: Sequence[Mapping[str, st
 
     The shell takes one subject at a time: the files of the first.
     """
-    scope = fields(files.tree.prefix or "")
+    tree, scope = files.tree, fields(files.tree.prefix or "")
+    if tree.command:
+        chosen = list(dict.fromkeys(values[tree.choice] for values in known)) if tree.choice else []
+        return " ".join([f"laion-fmri {tree.command}", *([f"--{tree.choice}", *chosen] if chosen else [])])
     if not scope:
         return f"laion_fmri.open_catalog().{name}().download()"
     alike = [values for values in known if all(values[one] == known[0][one] for one in scope)]
     flags = []
     for one in known[0]:
         wanted = dict.fromkeys(values[one] for values in alike if values[one] != ALL)
-        if wanted and (one in scope or one in files.tree.filters):
+        if wanted and (one in scope or one in tree.filters):
             flags.append(f"--{one} {' '.join(wanted)}")
-    include = [f"--{files.tree.flag.replace('_', '-')}"] if files.tree.flag else []
+    include = [f"--{tree.flag.replace('_', '-')}"] if tree.flag else []
     return " ".join(["laion-fmri download", *flags, *include])

@@ -210,13 +210,16 @@ class Source:
         return self(**options)._load("to_dask")
 
     def _load(self, how: str) -> Any:
-        files = self._present(self.artifact, self.choice.entities)
-        request = Request(self.artifact, files, self.choice.options, self._find)
+        request = Request(self.artifact, self.present(), self.choice.options, self._find)
         load: Callable[[Request], Any] = getattr(self.loader, how)
         data = load(request)
         if hasattr(data, "coords"):
             data.name = self.name
         return data
+
+    def present(self) -> tuple[LocalFile, ...]:
+        """Return the files of the selection, or raise DataNotDownloadedError unless all of them are here."""
+        return self._present(self.artifact, self.choice.entities)
 
     def _find(self, join: str, values: Mapping[str, str]) -> tuple[LocalFile, ...]:
         files = self.artifact.joins[join]

@@ -227,6 +227,11 @@ class Tree(Strict):
             raise ValueError("a choice has a meaning with flag and files only")
         return self
 
+    @property
+    def command(self) -> str | None:
+        """Command of its own that fetches it, for a tree that belongs to no subject."""
+        return f"download-{self.name}" if self.alone or self.choice else None
+
 
 class RoiDiscovery(Strict):
     """The artifact and the entities that name regions of interest.

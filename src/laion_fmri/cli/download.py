@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from laion_fmri.catalog import CatalogFile, load_catalog
-from laion_fmri.catalog.entities import Entity
-from laion_fmri.cli.flags import ValuesCommand, ValuesOption, flag_of, subject_option
+from laion_fmri.catalog.entities import ALL, Entity
+from laion_fmri.catalog.rules import Tree
+from laion_fmri.cli.flags import ValuesCommand, ValuesOption, flag_of, subject_option, values_help
 
 if TYPE_CHECKING:
     from laion_fmri.fetch import Report
@@ -32,7 +33,7 @@ def download_command(catalog: CatalogFile) -> click.Command:
 
     def run(n_jobs: int, dry_run: bool, as_json: bool, **given: Any) -> int:
         filters = {name: list(given[name]) or None for name in catalog.filters}
-        flags = {name: given[name] for name in catalog.flags}
+        flags = {name: _wanted(given[name]) for name in catalog.flags}
         if dry_run:
             return _show(_plan(catalog, given[subject], filters, flags), as_json)
         return _download({subject: given[subject], **filters, **flags, "n_jobs": n_jobs}, as_json)
@@ -55,10 +56,7 @@ def _params(catalog: CatalogFile, subject: str) -> list[click.Parameter]:
     return [
         subject_option(subject, catalog.entities[subject]),
         *(ValuesOption(name, [entity]) for name, entity in catalog.filters.items()),
-        *(
-            click.Option([flag_of(name), name], is_flag=True, help=tree.description)
-            for name, tree in catalog.flags.items()
-        ),
+        *(_tree_option(catalog, name, tree) for name, tree in catalog.flags.items()),
         click.Option(["--n-jobs"], type=int, default=1, metavar="N", show_default=True, help="Files fetched at once."),
         click.Option(["--dry-run"], is_flag=True, help="Show what would be done; asks for no licence."),
         click.Option(
@@ -67,6 +65,20 @@ def _params(catalog: CatalogFile, subject: str) -> list[click.Parameter]:
             help="Print the plan or the report as JSON; all else, the licence too, goes to standard error.",
         ),
     ]
+
+
+def _tree_option(catalog: CatalogFile, name: str, tree: Tree) -> click.Option:
+    if tree.choice is None:
+        return click.Option([flag_of(name), name], is_flag=True, help=tree.description)
+    entity = catalog.entities[tree.choice]
+    text = f"{tree.description} {values_help(entity)} Without a value: all."
+    return ValuesOption(name, [entity], [ALL], alone=ALL, help=text)
+
+
+def _wanted(given: bool | tuple[str, ...]) -> bool | list[str]:
+    if isinstance(given, bool):
+        return given
+    return True if ALL in given else list(given)
 
 
 def _plan(catalog: CatalogFile, subject: str, filters: Mapping[str, object], flags: Mapping[str, object]) -> Plan:
@@ -94,6 +106,11 @@ def _download(arguments: Mapping[str, Any], as_json: bool) -> int:
 
     with redirect_stdout(sys.stderr) if as_json else nullcontext():
         report = fetch(**arguments)
+    return tell(report, as_json)
+
+
+def tell(report: Report, as_json: bool = False) -> int:
+    """Print what a download did, and return the exit code that it ends with."""
     click.echo(_json(report) if as_json else _line(report))
     if not report:
         click.echo("laion-fmri: nothing matched", err=True)

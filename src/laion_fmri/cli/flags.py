@@ -66,16 +66,27 @@ class ValuesOption(click.Option):
         What the name may stand for.
     special : sequence of str
         Words beside their values, such as ``"all"``.
+    alone : str, optional
+        What the flag means without a value; without this it needs one.
     **given
         Further attributes of `click.Option`.
     """
 
-    def __init__(self, name: str, entities: Sequence[Entity], special: Sequence[str] = (), **given: Any) -> None:
+    def __init__(
+        self,
+        name: str,
+        entities: Sequence[Entity],
+        special: Sequence[str] = (),
+        alone: str | None = None,
+        **given: Any,
+    ) -> None:
         self.entity = name
         self.entities = entities
         self.special = special
+        self.alone = alone
         text = " ".join(values_help(entity, special) for entity in entities)
-        super().__init__([flag_of(name), name], multiple=True, metavar="VALUE...", help=text, **given)
+        metavar = "[VALUE...]" if alone else "VALUE..."
+        super().__init__([flag_of(name), name], **{"multiple": True, "metavar": metavar, "help": text, **given})
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         """Suggest the values of the entity that begin with what is there."""
@@ -95,8 +106,12 @@ class ValuesCommand(click.Command):
         last = next((arg for arg in reversed(args) if arg.startswith("-")), "")
         ctx.meta[__name__] = options.get(last.partition("=")[0])
         words, empty = spread(args, options)
-        if empty and not ctx.resilient_parsing:
-            raise click.BadOptionUsage(empty[0], f"Option {empty[0]!r} needs at least one value.", ctx)
+        for flag in empty:
+            meaning = options[flag].alone
+            if meaning:
+                words.append(f"{flag}={meaning}")
+            elif not ctx.resilient_parsing:
+                raise click.BadOptionUsage(flag, f"Option {flag!r} needs at least one value.", ctx)
         return super().parse_args(ctx, words)
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:

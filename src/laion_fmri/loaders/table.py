@@ -21,6 +21,7 @@ _PATTERNS = {  # what a cell looks like, case aside
     "float64": r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]+)?|nan|[+-]?inf",
     "bool": "true|false|1|0",
 }
+_NO_NUMBER = ("", "n/a")  # the second is how BIDS writes a missing number
 
 
 def needs(artifact: Artifact, options: Mapping[str, Any]) -> tuple[str, ...]:
@@ -122,6 +123,8 @@ def _cells(path: Path) -> list[list[str]]:
 def _typed(cells: pd.Series[str], dtype: str, path: Path) -> pd.Series[Any]:
     if dtype == "str":
         return cells
+    if dtype == "float64":
+        cells = cells.mask(cells.isin(_NO_NUMBER), "nan")
     fits = re.compile(_PATTERNS[dtype], re.IGNORECASE).fullmatch
     for row, cell in enumerate(cells):
         if not fits(cell):

@@ -44,8 +44,17 @@ def example(catalog: CatalogFile, name: str) -> Example:
     arguments = ", ".join(f"{entity}={_literal(value)}" for entity, value in chosen.items())
     files = _example_files(name, source.args, chosen)
     asked = {entity: _texts(value) for entity, value in chosen.items() if entity in source.args.tree.filters}
+    call = f"catalog.{name}({arguments})" if arguments else f"catalog.{name}"
+    tree = source.args.tree
+    if tree.command:
+        choice = (
+            [f"{flag_of(tree.choice)} {' '.join(_texts(chosen[tree.choice]))}"]
+            if tree.choice and tree.choice in chosen
+            else []
+        )
+        return Example(call, _wrapped([f"laion-fmri {tree.command}", *choice]), None)
     return Example(
-        call=f"catalog.{name}({arguments})" if arguments else f"catalog.{name}",
+        call=call,
         narrow=_command(catalog, chosen, {**_narrowing(catalog.filters, files), **asked}, files),
         wide=_command(catalog, chosen, asked, files) if asked else None,
     )
