@@ -46,7 +46,7 @@ def dataset_initialize(path: str) -> None:
     FileNotFoundError: /nowhere is no directory; create it first, on a disk with enough room
     """
     if not isinstance(path, str):
-        raise TypeError(f"path={path!r} is a {type(path).__name__}; give the directory as text")
+        raise TypeError(f"path={path!r} is of type {type(path).__name__}; give the directory as text")
     if not Path(path).is_dir():
         raise FileNotFoundError(f"{path} is no directory; create it first, on a disk with enough room")
     (Path(path) / _MARKERS).mkdir(exist_ok=True)

@@ -68,7 +68,7 @@ def bare_subject(catalog: CatalogFile, subject: str) -> str:
     name = catalog.definitions.discovery.subjects.entity
     entity = catalog.entities[name]
     if not isinstance(subject, str):
-        raise TypeError(f'{name}={subject!r} is a {type(subject).__name__}; give text such as "{entity.known[0]}"')
+        raise TypeError(f'{name}={subject!r} is of type {type(subject).__name__}; give text such as "{entity.known[0]}"')
     bare = entity.bare(name, subject)
     if not entity.is_open and bare not in entity.known:
         near = nearest(bare, entity.known)
