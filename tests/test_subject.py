@@ -1,9 +1,14 @@
 """Subjects and groups on the miniature, against references that plain nibabel, NumPy and pandas compute here."""
 
 import doctest
+import gzip
 import pickle
 import shutil
+import subprocess
+import sys
+import textwrap
 from collections import Counter
+from pathlib import Path
 
 import nibabel
 import numpy as np
@@ -309,6 +314,30 @@ def test_roi_masks_come_by_query(subject, disk):
     assert subject.get_roi_masks([]) == {}
 
 
+def test_roi_queries_take_signs_and_named_regions(subject, disk):
+    masks = subject.get_roi_masks(["V1", "face - OFA"])
+    np.testing.assert_array_equal(masks["V1"], disk.roi("V1v", "V1d")[disk.brain()])
+    np.testing.assert_array_equal(masks["face - OFA"], disk.roi("FFA1", "FFA2", "pSTSfaces")[disk.brain()])
+    np.testing.assert_array_equal(subject.get_roi_data("V1")["V1"]["volume"], masks["V1"])
+    betas = subject.get_betas("ses-01", roi={"one": "V1", "other": "OFA"})
+    np.testing.assert_array_equal(betas, disk.betas("ses-01", disk.roi("V1v", "V1d", "OFA") & disk.brain()))
+
+
+def test_masks_of_many_queries_read_each_roi_file_once(subject, monkeypatch):
+    streamed = Counter()
+    open_stream = gzip.open
+
+    def counting(path, *args, **kwargs):
+        streamed[Path(path).name] += "_label-" in str(path)
+        return open_stream(path, *args, **kwargs)
+
+    monkeypatch.setattr(gzip, "open", counting)
+    subject.get_roi_masks(["face", "OFA", "OFA + FFA1", "face - OFA"])
+    assert {name: count for name, count in streamed.items() if count} == {
+        f"sub-03_space-T1w_res-1pt8_label-{label}_mask.nii.gz": 1 for label in ("FFA1", "FFA2", "OFA", "pSTSfaces")
+    }
+
+
 def test_roi_data_gives_each_roi_of_a_query(subject, disk):
     data = subject.get_roi_data("face", format="volume")
     assert list(data) == subject.get_available_rois("face")
@@ -407,6 +436,18 @@ def test_coordinates_are_millimetres_of_the_voxels_in_their_order(subject, disk,
 
 def test_a_subject_pickles(subject):
     assert pickle.loads(pickle.dumps(subject)) == subject
+
+
+def test_loading_a_subject_and_looking_at_what_is_here_imports_no_numpy(here):
+    code = """
+        import sys, laion_fmri
+        subject = laion_fmri.load_subject("03")
+        subject.get_sessions(), subject.get_available_rois(), subject.get_t1w(), len(laion_fmri.load_subjects("all"))
+        heavy = {"numpy", "nibabel", "pandas", "xarray", "intake", "boto3"} & set(sys.modules)
+        assert not heavy, heavy
+        """
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 def test_a_group_is_sorted_and_found_by_number_and_by_name(group):

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from laion_fmri.loaders.nifti import Array
     from laion_fmri.loaders.voxels import Axis
     from laion_fmri.source import Source
-    from laion_fmri.voxel_space import Regions
+    from laion_fmri.voxel_space import Query, Regions
 
 _VOLUME_FORMATS = (None, ALL, "volume", "nii.gz")
 
@@ -69,7 +69,8 @@ class Subject(SubjectFiles):
         ``"ses-01"`` or ``"01"`` gives one result, a list (or ``"all"``) a dict of results by session
         (``"ses-01"``).
     roi : str or list of str
-        Label or category of an ROI, ``"all"``, or a list of those: their union.
+        Labels, categories, ``"all"`` and named regions of the catalog, with ``+``, ``-`` and parentheses; a list is
+        their union.
     mask : bool array, shape (n_voxels,)
         Over the voxels of the brain mask. Not together with `roi`.
     mask_source : str
@@ -181,7 +182,7 @@ class Subject(SubjectFiles):
 
         return brain_volume(self.id, source, res).ravel()
 
-    def get_roi_mask(self, query: Regions, mask_source: str = "anatomical") -> Array:
+    def get_roi_mask(self, query: Query, mask_source: str = "anatomical") -> Array:
         """Return the union of ROIs as a bool array over the voxels of the brain mask.
 
         Examples
@@ -191,17 +192,20 @@ class Subject(SubjectFiles):
         >>> bool(face.sum() == subject.get_betas("ses-01", roi="face").shape[1])  # doctest: +SKIP
         True
         """
-        import numpy as np
+        from laion_fmri.voxel_space import roi_masks
 
-        whole, chosen = self._voxels(None, None, mask_source), self._voxels(query, None, mask_source)
-        return np.isin(whole.positions, chosen.positions)
+        (mask,) = roi_masks(self.id, mask_source, [query])
+        return mask
 
-    def get_roi_masks(self, queries: Iterable[str], mask_source: str = "anatomical") -> dict[str, Array]:
+    def get_roi_masks(self, queries: str | Iterable[str], mask_source: str = "anatomical") -> dict[str, Array]:
         """Return a mask as of `get_roi_mask` for each query; each ROI file is read once."""
-        return {query: self.get_roi_mask(query, mask_source) for query in one_or_many(queries)}
+        from laion_fmri.voxel_space import roi_masks
+
+        wanted = one_or_many(queries)
+        return dict(zip(wanted, roi_masks(self.id, mask_source, wanted), strict=True))
 
     def get_roi_data(
-        self, query: Regions, format: str | None = None, mask_source: str = "anatomical"
+        self, query: Query, format: str | None = None, mask_source: str = "anatomical"
     ) -> dict[str, dict[str, Array]]:
         """Return the masks of ROIs one by one.
 

@@ -17,7 +17,8 @@ from laion_fmri.loaders.nifti import Array, read_header, read_volume
 from laion_fmri.loaders.voxels import Axis, mask_join, voxel_axes
 from laion_fmri.local import artifact_source, local_files
 
-Regions = str | Sequence[str]
+Query = str | Sequence[str]
+Regions = Query | Mapping[str, Query]
 
 _ENDINGS = (".nii", ".nii.gz")
 
@@ -43,6 +44,17 @@ def brain_axis(subject: str, mask_source: str, roi: Regions | None = None) -> Ax
     anything = LocalFile(Path(), {"subject": bare})
     (axis,) = voxel_axes(Request(betas.artifact, (anything,), betas.choice.options, find)).values()
     return axis
+
+
+def roi_masks(subject: str, mask_source: str, queries: Sequence[Query]) -> list[Array]:
+    """Return which voxels of a brain mask each query of ROIs means, as bool; each ROI file is read once."""
+    if not queries:
+        return []
+    names = [str(number) for number in range(len(queries))]
+    chosen = brain_axis(subject, mask_source, dict(zip(names, queries, strict=True)))
+    regions = [set(text.split("+")) for text in chosen.values["region"].tolist()]
+    brain = brain_axis(subject, mask_source).positions
+    return [np.isin(brain, chosen.positions[[name in region for region in regions]]) for name in names]
 
 
 def masked(axis: Axis, mask: Any) -> Axis:
