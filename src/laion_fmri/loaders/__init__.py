@@ -20,6 +20,8 @@ LOADERS = {
     "json": "laion_fmri.loaders.json",
     "masks": "laion_fmri.loaders.masks",
     "matrix": "laion_fmri.loaders.matrix_file",
+    "surface_label": "laion_fmri.loaders.surface_label",
+    "surface_map": "laion_fmri.loaders.surface_map",
     "table": "laion_fmri.loaders.table",
     "volume": "laion_fmri.loaders.volume",
     "voxel_map": "laion_fmri.loaders.voxel_map",
