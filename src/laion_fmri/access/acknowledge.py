@@ -39,7 +39,7 @@ def acknowledge(policy: Acknowledge, data_dir: Path, texts: Path) -> None:
     sys.stdout.write(read_text(texts / policy.text) + policy.prompt)
     sys.stdout.flush()
     answer = sys.stdin.readline()
-    if not answer.endswith("\n"):
+    if not (sys.stdin.isatty() and answer.endswith("\n")):
         sys.stdout.write("\n")
     if answer.strip() != policy.answer:
         raise LicenseNotAcceptedError(_refusal(policy, answer))

@@ -112,6 +112,9 @@ class _Typed(io.StringIO):
         sys.stdout.write(line)
         return line
 
+    def isatty(self) -> bool:
+        return True
+
 
 def _read(picture: Path) -> None:
     import laion_fmri

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from typing import Any
+from urllib.parse import urlsplit
 
 from laion_fmri.catalog.rules import S3Remote
 from laion_fmri.errors import OfflineError, RemoteError
@@ -107,7 +108,7 @@ class Bucket:
                 raise DeniedError(f"Access denied: {address}") from error
             raise RemoteError(f"{address}: the bucket answered {code}: {error}") from error
         except EndpointConnectionError as error:
-            endpoint = error.kwargs.get("endpoint_url", self.url)
+            endpoint = "{0.scheme}://{0.netloc}".format(urlsplit(error.kwargs.get("endpoint_url", self.url)))
             raise RemoteError(
                 f"{address}: cannot reach {endpoint}; check the network, the proxy and AWS_ENDPOINT_URL_S3, "
                 "then run the same again"
