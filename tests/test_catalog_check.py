@@ -100,8 +100,8 @@ CASES = {
         [Told(0, "x-definitions.dataset.released", 'YAML takes this for a timestamp; write "2026-09-28"')],
     ),
     "text for a mapping": (
-        Edit(BETAS, "{roi: *roi, stimuli: *stimuli, mask_source: *mask_source, nc_threshold: *nc_threshold}", "roi"),
-        [Told(0, "sources.betas.args.options", "must be a mapping, not 'roi'")],
+        Edit("  hrf_index:", "{roi: *roi, mask_source: *mask_source}", "roi"),
+        [Told(0, "sources.hrf_index.args.options", "must be a mapping, not 'roi'")],
     ),
     "nothing for text": (
         Edit(BUCKET, "us-west-2", ""),
@@ -197,7 +197,7 @@ CASES = {
         [Told(0, "sources.betas.args.entities.res", "no path uses res")],
     ),
     "option that is an entity": (
-        Edit(BETAS, "{roi: *roi,", "{ses: *roi,"),
+        Edit(BETAS, "roi: *roi", "ses: *roi"),
         [Told(0, "sources.betas.args.options.ses", "ses is an entity too")],
     ),
     "access text that is not there": (
@@ -215,6 +215,18 @@ CASES = {
     "mask source that is no join": (
         Edit("    mask_source: &mask_source", "rsquare: r2", "rsquare: rr2"),
         [Told(0, "sources.betas.args.options.mask_source.choices.rsquare", "no join rr2; did you mean `r2`?")],
+    ),
+    "noise ceiling that is no join": (
+        Edit("    nc: &nc", "session: noise_ceiling", "session: noise_ceilings"),
+        [Told(0, "sources.betas.args.options.nc.choices.session", "no join noise_ceilings; did you mean")],
+    ),
+    "named region that is no query": (
+        Edit(
+            "  regions: &regions  # names that ROI queries take beside labels and categories",
+            "V1: V1v + V1d",
+            "V1: V1v +",
+        ),
+        [Told(-1, "x-definitions.regions", "'V1v +', character 6: expected a name or (")],
     ),
     "discovery of unknown subjects": (
         Edit("    subjects:", "entity: subject", "entity: subjekt"),

@@ -161,8 +161,12 @@ def test_a_loader_names_the_joins_that_its_options_take():
     plain = {"mask_source": "anatomical", "roi": None, "stimuli": "shared", "nc_threshold": None}
     needs = get_loader(spec.loader).needs
     assert needs(spec, plain) == ("trials", "brain_mask")
-    every = {**plain, "mask_source": "rsquare", "roi": ("V1v",), "nc_threshold": 0.0}
+    every = {**plain, "mask_source": "rsquare", "roi": ("V1v",), "nc_threshold": 0.0, "nc": "session"}
     assert needs(spec, every) == ("trials", "r2", "rois", "noise_ceiling")
+    assert needs(spec, {**every, "nc": "Noiseceiling4rep"}) == ("trials", "r2", "rois", "subject_noise_ceiling")
+    ceilings = {**plain, "noise_ceilings": True}
+    assert needs(spec, ceilings) == ("trials", "brain_mask", "noise_ceiling", "subject_noise_ceiling")
+    assert needs(spec, {**ceilings, "average": "image"}) == ("trials", "brain_mask", "subject_noise_ceiling")
     ceiling = load_catalog().artifact("noise_ceiling")
     assert get_loader("voxel_map").needs(ceiling, {"mask_source": "rsquare", "roi": None}) == ("r2",)
     assert get_loader("table").needs(load_catalog().artifact("trials"), {}) == ()
@@ -515,7 +519,8 @@ def test_a_map_of_several_volumes_is_refused(one: Folder):
 # --- memory, attributes, files of one's own
 
 
-def test_reading_an_roi_holds_few_volumes_in_memory(folder: Folder):
+@pytest.mark.parametrize("options", [{}, {"zscore": "session"}, {"zscore": "session", "nan": "drop"}, {"nan": "zero"}])
+def test_reading_an_roi_holds_few_volumes_in_memory(folder: Folder, options: dict):
     grid, count = (40, 40, 40), 40
     random = np.random.default_rng(0)
     brain_mask = random.random(grid) < 0.05
@@ -524,13 +529,16 @@ def test_reading_an_roi_holds_few_volumes_in_memory(folder: Folder):
     data = random.standard_normal((*grid, count)).astype(np.float32)
     folder.nifti("betas", data, **ONE)
     folder.trials([f"unique_{n}.jpg" for n in range(count)], **ONE)
-    request = folder.request("betas", [ONE], roi="OFA")
+    request = folder.request("betas", [ONE], roi="OFA", **options)
     get_loader("voxel_series").read(request)
     tracemalloc.start()
     answer = get_loader("voxel_series").read(request)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    np.testing.assert_array_equal(answer, data[brain_mask].T)
+    expected = data[brain_mask].T
+    if "zscore" in options:
+        expected = (expected - expected.mean(0)) / expected.std(0)
+    np.testing.assert_allclose(answer, expected, atol=1e-5)
     assert peak < answer.nbytes + 3 * data[..., 0].nbytes + 500_000 < data.nbytes / 4
 
 
@@ -558,8 +566,23 @@ def test_attributes_say_what_the_numbers_are(one: Folder):
         "mask_source": "anatomical",
         "roi": "face, V1v",
         "nc_threshold": 10,
+        "nc": "session",
+        "nan": "keep",
         "stimuli": "shared",
     }
+
+
+def test_a_noise_ceiling_of_a_session_that_a_subject_lacks_is_nan(folder: Folder):
+    for subject, session in [("03", "01"), ("05", "02")]:
+        folder.subject(subject, [session])
+        for desc in ("Noiseceiling4rep", "Noiseceiling12rep", "NoiseceilingAllrep"):
+            folder.nifti("noise_ceiling", np.full(GRID, 7, np.float32), subject=subject, desc=desc)
+    betas = folder.read("betas", ONE, {"subject": "05", "ses": "02"}, noise_ceilings=True)
+    own = betas.voxel_subject == "03"
+    ceiling = volume(folder.path("noise_ceiling", **ONE))[brain(folder)]
+    np.testing.assert_array_equal(betas.noise_ceiling_ses01[own], ceiling)
+    assert np.isnan(betas.noise_ceiling_ses01[~own]).all()
+    assert (betas.Noiseceiling4rep == 7).all()
 
 
 def test_the_affine_is_left_out_where_subjects_have_their_own(folder: Folder):

@@ -39,6 +39,7 @@ _NAMES_OF = {
     "tree": (("sources", "*", "args", "tree", "name"), *((*join, "tree", "name") for join in _JOINS)),
     "loader": (("sources", "*", "args", "loader"),),
 }
+_OPTIONS_OF_JOINS = ("mask_source", "nc")
 # Attributes of intake's YAMLFileCatalog: an artifact so named could not be reached.
 _RESERVED = """
 access add auth autoreload cat classname close configure_new container describe description discover dtype entry
@@ -75,7 +76,7 @@ def reference_problems(data: Any, folder: File, loaders: Collection[str] | None)
     yield from _misfits(data)
     yield from _tree_templates(data)
     yield from _joined_paths(data)
-    yield from _mask_sources(data)
+    yield from _chosen_joins(data)
     yield from _texts(data, folder)
     yield from _shared_keys(data)
 
@@ -161,12 +162,12 @@ def _joined_paths(data: Any) -> Found:
             yield (*path, "path"), f"is no path of artifact {artifact}"
 
 
-def _mask_sources(data: Any) -> Found:
+def _chosen_joins(data: Any) -> Found:
     for path, joins in find(data, "sources", "*", "args", "joins"):
-        choices = ("sources", str(path[1]), "args", "options", "mask_source", "choices", "*")
-        for place, join in find(data, *choices):
-            if isinstance(joins, dict) and isinstance(join, str) and join not in joins:
-                yield place, f"there is no join {join}{did_you_mean(join, joins)}"
+        for option in _OPTIONS_OF_JOINS:
+            for place, join in find(data, "sources", str(path[1]), "args", "options", option, "choices", "*"):
+                if isinstance(joins, dict) and isinstance(join, str) and join not in joins:
+                    yield place, f"there is no join {join}{did_you_mean(join, joins)}"
 
 
 def _texts(data: Any, folder: File) -> Found:

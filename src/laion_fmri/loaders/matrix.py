@@ -1,4 +1,4 @@
-"""A (row, voxel) answer put together from blocks: volumes of one file at the voxels of one axis."""
+"""A (row, voxel) answer put together from blocks: some rows at the voxels of one axis."""
 
 from __future__ import annotations
 
@@ -9,16 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from laion_fmri.loaders.nifti import Array, Header, read_voxels
+from laion_fmri.loaders.nifti import Array
+from laion_fmri.loaders.parts import Part
 from laion_fmri.loaders.voxels import Axis
-
-
-@dataclass(frozen=True)
-class Part:
-    """The volumes of a file that one block takes, ascending."""
-
-    header: Header
-    volumes: Array
 
 
 @dataclass(frozen=True)
@@ -35,23 +28,30 @@ class Matrix:
         By row and column of blocks. What is left out is NaN, or False.
     dtype : dtype
         Type of the answer.
+    zero : bool
+        Whether NaN in a part becomes 0.
     """
 
     heights: Sequence[int]
     axes: Sequence[Axis]
     parts: Mapping[tuple[int, int], Part]
     dtype: np.dtype[Any]
+    zero: bool = False
 
     @property
     def _missing(self) -> float:
         return np.nan if self.dtype.kind == "f" else 0
 
+    def _blocks(self, answer: Array) -> dict[tuple[int, int], Array]:
+        """Return the part of an answer that each part fills."""
+        rows, columns = _slices(self.heights), _slices([len(axis) for axis in self.axes])
+        return {(row, column): answer[rows[row], columns[column]] for row, column in self.parts}
+
     def read(self) -> Array:
         """Return the answer; each part is read straight into its block."""
-        rows, columns = _slices(self.heights), _slices([len(axis) for axis in self.axes])
         answer = np.full((sum(self.heights), sum(map(len, self.axes))), self._missing, self.dtype)
-        for (row, column), part in self.parts.items():
-            read_voxels(part.header, part.volumes, self.axes[column].offsets, answer[rows[row], columns[column]])
+        for (row, column), block in self._blocks(answer).items():
+            _fill(self.parts[row, column], self.axes[column].offsets, block, self.zero)
         return answer
 
     def to_dask(self) -> Any:
@@ -66,16 +66,46 @@ class Matrix:
             part = self.parts.get((row, column))
             if part is None:
                 return da.full(shape, self._missing, self.dtype, chunks=-1)
-            lazy = dask.delayed(_read_part)(part, offsets[column], self.dtype)
+            lazy = dask.delayed(_filled)(part, offsets[column], shape, self.dtype, self.zero)
             return da.from_delayed(lazy, shape, self.dtype)
 
         return da.block([[block(row, column) for column in range(len(self.axes))] for row in range(len(self.heights))])
 
+    def whole_voxels(self, answer: Array) -> list[Array]:
+        """Return for each axis which of its voxels have no NaN in any part."""
+        whole = [np.ones(len(axis), bool) for axis in self.axes]
+        for (_, column), block in self._blocks(answer).items():
+            for row in block:
+                whole[column] &= ~np.isnan(row)
+        return whole
 
-def _read_part(part: Part, offsets: Array, dtype: np.dtype[Any]) -> Array:
-    values = np.empty((len(part.volumes), len(offsets)), dtype)
-    read_voxels(part.header, part.volumes, offsets, values)
+
+def keep_columns(answer: Array, wanted: Array) -> Array:
+    """Return an array with some of its columns, in the memory of the array itself, which is lost.
+
+    Examples
+    --------
+    >>> keep_columns(np.arange(6.0).reshape(2, 3), np.array([True, False, True]))
+    array([[0., 2.],
+           [3., 5.]])
+    """
+    flat, width = answer.reshape(-1), int(wanted.sum())
+    for number, row in enumerate(answer):
+        flat[number * width : (number + 1) * width] = row[wanted]
+    return flat[: len(answer) * width].reshape(len(answer), width)
+
+
+def _filled(part: Part, offsets: Array, shape: tuple[int, int], dtype: np.dtype[Any], zero: bool) -> Array:
+    values = np.empty(shape, dtype)
+    _fill(part, offsets, values, zero)
     return values
+
+
+def _fill(part: Part, offsets: Array, out: Array, zero: bool) -> None:
+    part.read(offsets, out)
+    if zero:
+        for row in out:
+            row[np.isnan(row)] = 0
 
 
 def _slices(sizes: Sequence[int]) -> list[slice]:

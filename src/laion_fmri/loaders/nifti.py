@@ -147,6 +147,16 @@ def read_volume(header: Header, dtype: np.dtype[Any]) -> Array:
     return _values(stored, header, dtype).astype(dtype).reshape(header.grid, order="F")
 
 
+def each_volume(header: Header, volumes: Array, offsets: Array, dtype: np.dtype[Any]) -> Iterator[Array]:
+    """Yield the values at some voxels of some volumes, one volume after the other.
+
+    Parameters and errors as for `read_voxels`; only bool is converted to, for any other `dtype` the values come in the
+    type that they are stored in or scaled to.
+    """
+    for stored in _stored_volumes(header, volumes):
+        yield _values(stored[offsets], header, dtype)
+
+
 def read_voxels(header: Header, volumes: Array, offsets: Array, out: Array) -> None:
     """Read some voxels of some volumes; nothing else is kept in memory but one volume.
 
@@ -166,8 +176,8 @@ def read_voxels(header: Header, volumes: Array, offsets: Array, out: Array) -> N
     DataFormatError
         If the file is damaged before the end of the last wanted volume, naming the volume.
     """
-    for row, stored in zip(out, _stored_volumes(header, volumes), strict=True):
-        row[:] = _values(stored[offsets], header, out.dtype)
+    for row, values in zip(out, each_volume(header, volumes, offsets, out.dtype), strict=True):
+        row[:] = values
 
 
 def _values(stored: Array, header: Header, dtype: np.dtype[Any]) -> Array:

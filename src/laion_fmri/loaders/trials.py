@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from fnmatch import fnmatchcase
 
 import numpy as np
@@ -15,6 +16,7 @@ from laion_fmri.loaders.table import read_table
 from laion_fmri.loaders.voxels import Owner
 
 INDEX, SESSION, LABEL = "beta_index", "session", "label"
+KEY, REPETITION = "trial_key", "repetition"
 
 _COLUMNS = {  # what every trial table has, whatever else its catalog entry declares
     INDEX: Column(dtype="int64", description="Volume, counted from 0."),
@@ -24,7 +26,7 @@ _COLUMNS = {  # what every trial table has, whatever else its catalog entry decl
 
 
 def read_trials(request: Request, file: LocalFile, header: Header, owner: Owner) -> pd.DataFrame:
-    """Read the trial table that belongs to a file of volumes.
+    """Read the trial table that belongs to a file of volumes, and give each trial a key.
 
     Parameters
     ----------
@@ -40,7 +42,8 @@ def read_trials(request: Request, file: LocalFile, header: Header, owner: Owner)
     Returns
     -------
     DataFrame
-        One row for each volume.
+        One row for each volume. Beside its own columns it has the owner and ``trial_key``: the entities of the file
+        and the volume, such as ``sub-03_ses-01_0007``, which is the same in every selection.
 
     Raises
     ------
@@ -60,7 +63,12 @@ def read_trials(request: Request, file: LocalFile, header: Header, owner: Owner)
             f"{found.path} does not fit {file.path}: {problem}; a trial table has one row for each volume, "
             "in their order. Download both files again"
         )
-    return table
+    for name in (KEY, REPETITION):
+        if name in table:
+            raise DataFormatError(f"{found.path} has a column {name}, the name of a coordinate of trials; rename it")
+    keys = {name: entity.key_of(name) for name, entity in request.artifact.entities.items()}
+    stem = "_".join(f"{key}-{file.entities[name]}" for name, key in keys.items() if name in file.entities)
+    return table.assign(**dict(owner), **{KEY: [f"{stem}_{index:04d}" for index in table[INDEX]]})
 
 
 def _count_problem(table: pd.DataFrame, volumes: int) -> str | None:
@@ -77,6 +85,11 @@ def _cell_problem(table: pd.DataFrame, column: str, right: Array | str) -> str |
     row = int(wrong[0])
     expected = right if isinstance(right, str) else right[row]
     return f"column {column}, row {row} is {table[column][row]}, not {expected}"
+
+
+def repetitions(table: pd.DataFrame, owners: Iterable[str]) -> pd.Series[int]:
+    """Return how often each trial's image came before among these trials of its owner, in the order of sessions."""
+    return table.sort_values([SESSION, INDEX], kind="stable").groupby([*owners, LABEL]).cumcount()
 
 
 def matching(table: pd.DataFrame, pattern: str | None) -> Array:

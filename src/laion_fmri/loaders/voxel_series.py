@@ -1,12 +1,13 @@
 """Loader ``voxel_series``: 4-D files, one volume for each trial, as a (trial, voxel) array.
 
-Options: ``mask_source``, ``roi``, ``stimuli``, ``nc_threshold``. Joins: ``trials``, the masks that
-``mask_source`` chooses from, ``rois``, ``noise_ceiling``.
+Options: ``mask_source``, ``roi``, ``stimuli``, ``nc_threshold``, ``nc``, ``noise_ceilings``, ``zscore``, ``average``,
+``nan``. Joins: ``trials``, the masks that ``mask_source`` chooses from, ``rois``, those that ``nc`` chooses from.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,27 +15,31 @@ import pandas as pd
 import xarray as xr
 
 from laion_fmri.catalog.models import Artifact
-from laion_fmri.errors import DataFormatError
-from laion_fmri.loaders import Request
+from laion_fmri.errors import DataFormatError, SelectionError
+from laion_fmri.loaders import LocalFile, Request
+from laion_fmri.loaders.ceilings import joins_of_ceilings, reaching, with_ceilings
 from laion_fmri.loaders.labels import labelled
-from laion_fmri.loaders.matrix import Matrix, Part
+from laion_fmri.loaders.matrix import Matrix, keep_columns
 from laion_fmri.loaders.nifti import read_header, require_same_grid
+from laion_fmri.loaders.parts import Mean, Volumes
 from laion_fmri.loaders.table import stack
-from laion_fmri.loaders.trials import matching, read_trials
+from laion_fmri.loaders.trials import REPETITION, matching, read_trials, repetitions
 from laion_fmri.loaders.voxels import Axis, Owner, joins_of_axis, owner_of, voxel_axes, voxel_coords
+
+_DROP, _ZERO = "drop", "zero"
+_COUNT = "n_repetitions"
 
 
 def needs(artifact: Artifact, options: Mapping[str, Any]) -> tuple[str, ...]:
     """Return the names of the joins that reading with these options takes."""
-    ceiling = ["noise_ceiling"] if options.get("nc_threshold") is not None else []
-    return ("trials", *joins_of_axis(artifact, options), *ceiling)
+    return ("trials", *joins_of_axis(artifact, options), *joins_of_ceilings(artifact, options))
 
 
 def read(request: Request) -> xr.DataArray:
     """Read the responses of voxels in trials.
 
-    Each file is decoded once, volume by volume, and not further than the last wanted trial; beside the answer
-    one or two volumes are held in memory.
+    Each file is decoded once, volume by volume, and not further than the last wanted trial (z-scores take all);
+    beside the answer one or two volumes are held in memory, and for means the wanted trials of one file.
 
     Parameters
     ----------
@@ -45,10 +50,16 @@ def read(request: Request) -> xr.DataArray:
     -------
     DataArray, shape (trial, voxel)
         Of the dtype of the catalog entry. Trials come in the order of the files, with all columns of the
-        trial table and the subject as coordinates. Voxels come in the C order of the brain mask, with
-        coordinates i, j, k, x, y, z (mm) and the subject; with `roi` also region: the labels of the query that the
-        voxel is in, or of a mapping its names, joined by ``+``. Several subjects: their voxels one after the
-        other; trials of one in voxels of another are NaN.
+        trial table and the subject as coordinates; trial_key, the same in every selection; and repetition, how often
+        the image was shown to the subject before in the selected sessions, in the order of sessions. Voxels come in
+        the C order of the brain mask, with coordinates i, j, k, x, y, z (mm) and the subject; with `roi` also region:
+        the labels of the query that the voxel is in, or of a mapping its names, joined by ``+``. Several subjects:
+        their voxels one after the other; trials of one in voxels of another are NaN.
+
+        Z-scores are taken over all trials of a session, also those that `stimuli` drops, with the population's
+        deviation; NaN does not count, and a voxel that never changes is 0. Means over repetitions come after that,
+        with dimensions (image, voxel): one row for each image of a subject, in the order of first appearance, with
+        coordinates image (the label), n_repetitions and the subject.
 
     Raises
     ------
@@ -57,52 +68,94 @@ def read(request: Request) -> xr.DataArray:
     SelectionError
         If `roi` is unknown or has no voxel in the brain mask.
     """
-    return _labelled(request, Matrix.read)
+    matrix, rows = _planned(request)
+    answer = matrix.read()
+    if request.options.get("nan") == _DROP:
+        whole = matrix.whole_voxels(answer)
+        axes = [axis.keep(wanted) for axis, wanted in zip(matrix.axes, whole, strict=True)]
+        matrix, answer = replace(matrix, axes=axes), keep_columns(answer, np.concatenate(whole))
+    return _labelled(request, matrix, rows, answer)
 
 
 def to_dask(request: Request) -> xr.DataArray:
-    """Return the same as `read`, one chunk for each file; of the 4-D files only headers are read at once."""
-    return _labelled(request, Matrix.to_dask)
+    """Return the same as `read`, one chunk for each file; of the 4-D files only headers are read at once.
+
+    Means over repetitions have one chunk for each subject. Refuses ``nan="drop"``, for which all values must be read.
+    """
+    if request.options.get("nan") == _DROP:
+        raise SelectionError(
+            f'to_dask() does not take nan="{_DROP}": which voxels stay is known when all values are read; '
+            "use read(), or compute the array and drop its voxels with NaN then"
+        )
+    matrix, rows = _planned(request)
+    return _labelled(request, matrix, rows, matrix.to_dask())
 
 
-def _labelled(request: Request, fetch: Callable[[Matrix], Any]) -> xr.DataArray:
-    layout, options = request.artifact.layout, request.options
-    trial, voxel = layout.dims
-    axes = _reaching(request, voxel_axes(request))
+@dataclass(frozen=True)
+class _Block:
+    """Rows of the answer: where their values come from and what the rows are."""
+
+    owner: Owner
+    part: Volumes | Mean
+    table: pd.DataFrame
+
+
+def _planned(request: Request) -> tuple[Matrix, pd.DataFrame]:
+    """Return where the values come from and what the rows are."""
+    options = request.options
+    axes = with_ceilings(request, reaching(request, voxel_axes(request)))
+    files = [_of_file(request, file, axes[owner_of(request, file)]) for file in request.files]
+    average = options.get("average")
+    blocks = (
+        files if average is None else _averaged(files, request.artifact.options["average"].choices[average], average)
+    )
+    rows = stack([block.table for block in blocks])
+    if average is None:
+        rows[REPETITION] = repetitions(rows, dict(blocks[0].owner))
+    parts = {(row, list(axes).index(block.owner)): block.part for row, block in enumerate(blocks)}
+    heights = [len(block.table) for block in blocks]
+    dtype = np.dtype(request.artifact.layout.dtype)
+    return Matrix(heights, list(axes.values()), parts, dtype, options.get("nan") == _ZERO), rows
+
+
+def _of_file(request: Request, file: LocalFile, axis: Axis) -> _Block:
+    options = request.options
     stimuli = options.get("stimuli")
     pattern = None if stimuli is None else request.artifact.options["stimuli"].choices[stimuli]
-
-    tables, parts = [], {}
-    for row, file in enumerate(request.files):
-        owner = owner_of(request, file)
-        header = read_header(file.path)
-        require_same_grid(header, axes[owner].header)
-        table = read_trials(request, file, header, owner)
-        volumes = matching(table, pattern)
-        tables.append(table.iloc[volumes].assign(**dict(owner)))
-        parts[row, list(axes).index(owner)] = Part(header, volumes)
-    matrix = Matrix([len(table) for table in tables], list(axes.values()), parts, np.dtype(layout.dtype))
-    coords = voxel_coords(axes.values(), voxel)
-    coords |= _trial_coords(stack(tables), trial, taken={trial, voxel, *coords})
-    return labelled(request, fetch(matrix), layout.dims, coords, [axis.header for axis in axes.values()])
+    header = read_header(file.path)
+    require_same_grid(header, axis.header)
+    table = read_trials(request, file, header, axis.owner)
+    volumes = matching(table, pattern)
+    return _Block(axis.owner, Volumes(header, volumes, options.get("zscore") is not None), table.iloc[volumes])
 
 
-def _reaching(request: Request, axes: dict[Owner, Axis]) -> dict[Owner, Axis]:
-    """Return the axes with the voxels whose noise ceiling reaches the threshold in every selected session."""
-    threshold = request.options.get("nc_threshold")
-    if threshold is None:
-        return axes
-    kept = dict(axes)
-    join = request.artifact.joins["noise_ceiling"]
-    for file in request.files:
-        (found,) = request.find("noise_ceiling", {k: v for k, v in file.entities.items() if k in join.entities})
-        owner = owner_of(request, file)
-        ceiling = kept[owner].read_map(found.path, np.dtype(join.layout.dtype))
-        kept[owner] = kept[owner].keep(ceiling >= threshold)
-    return kept
+def _averaged(blocks: Sequence[_Block], column: str, row: str) -> list[_Block]:
+    """Return for each owner the mean of the trials that agree in a column, in the order of first appearance."""
+    owners = dict.fromkeys(block.owner for block in blocks)
+    return [_mean(owner, [block for block in blocks if block.owner == owner], column, row) for owner in owners]
 
 
-def _trial_coords(table: pd.DataFrame, dim: str, taken: set[str]) -> dict[str, tuple[str, Any]]:
+def _mean(owner: Owner, blocks: Sequence[_Block], column: str, row: str) -> _Block:
+    numbers, names = pd.factorize(np.concatenate([block.table[column].to_numpy(object) for block in blocks]))
+    ends = np.cumsum([len(block.table) for block in blocks])[:-1]
+    parts = [block.part for block in blocks if isinstance(block.part, Volumes)]
+    counts = np.bincount(numbers, minlength=len(names))
+    table = pd.DataFrame({row: names, _COUNT: counts}).assign(**dict(owner))
+    return _Block(owner, Mean(parts, np.split(numbers, ends)), table)
+
+
+def _labelled(request: Request, matrix: Matrix, rows: pd.DataFrame, answer: Any) -> xr.DataArray:
+    trial, voxel = request.artifact.layout.dims
+    row = request.options.get("average") or trial
+    coords = voxel_coords(matrix.axes, voxel)
+    coords |= _row_coords(rows, row, taken={trial, voxel, *coords})
+    array = labelled(request, answer, (row, voxel), coords, [axis.header for axis in matrix.axes])
+    if request.options.get("zscore") is not None:
+        array.attrs["units"] = "standard deviations"
+    return array
+
+
+def _row_coords(table: pd.DataFrame, dim: str, taken: set[str]) -> dict[str, tuple[str, Any]]:
     clash = sorted(taken.intersection(table))
     if clash:
         raise DataFormatError(f"a trial table has a column {clash[0]}, the name of a coordinate of voxels; rename it")
