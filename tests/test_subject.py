@@ -410,6 +410,15 @@ def test_values_of_other_voxels_are_refused_and_leave_the_file_as_it_was(subject
         subject.to_nifti(np.ones(subject.get_n_voxels()), tmp_path / "nowhere" / "map.nii")
 
 
+def test_a_new_map_takes_the_place_of_the_old_file_and_does_not_write_into_it(subject, tmp_path):
+    path, old = tmp_path / "map.nii", tmp_path / "old.nii"
+    subject.to_nifti(np.ones(subject.get_n_voxels()), path)
+    old.hardlink_to(path)
+    before = old.read_bytes()
+    subject.to_nifti(np.zeros(subject.get_n_voxels()), path)
+    assert old.read_bytes() == before != path.read_bytes()
+
+
 def test_a_failed_write_leaves_nothing_behind(subject, tmp_path, monkeypatch):
     def full(image, path):
         path.write_bytes(b"half")

@@ -9,10 +9,8 @@ from laion_fmri.catalog import load_catalog
 from laion_fmri.catalog.entities import ALL
 from laion_fmri.catalog.templates import fields, fill
 from laion_fmri.config import data_root
-from laion_fmri.errors import DataNotDownloadedError
-from laion_fmri.missing import missing_text
 from laion_fmri.selection import bare_subject
-from laion_fmri.source import FileEntry, Source
+from laion_fmri.source import Source
 
 
 def artifact_source(name: str) -> Source:
@@ -26,21 +24,6 @@ def artifact_source(name: str) -> Source:
     catalog = load_catalog()
     artifact = catalog.artifact(name)
     return Source(name, catalog.sources[name].description, artifact)
-
-
-def local_files(source: Source) -> list[FileEntry]:
-    """Return the files of a selection, all of which are here.
-
-    Raises
-    ------
-    DataNotDownloadedError
-        If one is not; the message has the command that fetches it.
-    """
-    files = source.files()
-    missing = [(file.path, file.entities) for file in files if file.size is None]
-    if missing or not files:
-        raise DataNotDownloadedError(missing_text(source.name, source.artifact, source.choice.entities, missing))
-    return files
 
 
 def one_or_each(source: Source, entity: str, wanted: Any, read: Callable[[Source], Any], prefix: str = "") -> Any:
@@ -69,7 +52,7 @@ def one_or_each(source: Source, entity: str, wanted: Any, read: Callable[[Source
     chosen = source(**{entity: wanted})
     if wanted is None or (isinstance(wanted, str) and wanted != ALL):
         return read(chosen)
-    local_files(chosen)
+    chosen.present()
     values = chosen.choice.entities[entity] or ()
     return {f"{prefix}{value}": read(source(**{entity: value})) for value in values}
 

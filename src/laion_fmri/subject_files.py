@@ -9,8 +9,8 @@ from typing import Any
 from laion_fmri.catalog.entities import ALL
 from laion_fmri.catalog.words import did_you_mean, listed
 from laion_fmri.errors import SelectionError
-from laion_fmri.local import artifact_source, local_files
-from laion_fmri.source import FileEntry, Source
+from laion_fmri.local import artifact_source
+from laion_fmri.source import Source
 
 _ANATOMY = ("t1w", "t2w", "brain_mask")
 
@@ -63,8 +63,8 @@ class SubjectFiles:
 
     def get_anatomical_dir(self) -> Path:
         """Return the folder of the anatomical files; DataNotDownloadedError where none is here."""
-        files = self._anatomy_here() or local_files(self._source(_ANATOMY[0], res=None))
-        return files[0].path.parent
+        here = self._anatomy_here()
+        return (here[0] if here else self._path(_ANATOMY[0], None)).parent
 
     def get_t1w(self, res: str | None = None) -> Path:
         """Return the path of the T1-weighted volume; see `get_anatomical_brain_mask`."""
@@ -93,14 +93,15 @@ class SubjectFiles:
         return artifact_source(name)(subject=self.id, **chosen)
 
     def _path(self, name: str, res: str | None) -> Path:
-        return local_files(self._source(name, res=res))[0].path
+        (file,) = self._source(name, res=res).present()
+        return file.path
 
     def _rois_here(self) -> list[tuple[str, str]]:
         return [(file.entities["category"], file.entities["label"]) for file in self._source("rois").files()]
 
-    def _anatomy_here(self) -> list[FileEntry]:
+    def _anatomy_here(self) -> list[Path]:
         files = (file for name in _ANATOMY for res in (None, ALL) for file in self._source(name, res=res).files())
-        return [file for file in files if file.size is not None]
+        return [file.path for file in files if file.size is not None]
 
 
 def session_prefix() -> str:

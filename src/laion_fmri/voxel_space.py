@@ -15,7 +15,7 @@ from laion_fmri.errors import SelectionError
 from laion_fmri.loaders import LocalFile, Request
 from laion_fmri.loaders.nifti import Array, read_header, read_volume
 from laion_fmri.loaders.voxels import Axis, mask_join, voxel_axes
-from laion_fmri.local import artifact_source, local_files
+from laion_fmri.local import artifact_source
 
 Query = str | Sequence[str]
 Regions = Query | Mapping[str, Query]
@@ -28,7 +28,7 @@ def brain_volume(subject: str, mask_source: str, res: str | None) -> Array:
     betas = artifact_source("betas")(mask_source=mask_source)
     join = betas.artifact.joins[mask_join(betas.artifact, betas.choice.options)]
     grid = {"res": res} if "res" in join.entities else {}
-    (file,) = local_files(artifact_source(join.artifact)(subject=subject, **grid))
+    (file,) = artifact_source(join.artifact)(subject=subject, **grid).present()
     return read_volume(read_header(file.path), np.dtype(bool))
 
 
@@ -38,8 +38,7 @@ def brain_axis(subject: str, mask_source: str, roi: Regions | None = None) -> Ax
     (bare,) = betas.choice.entities["subject"] or ()
 
     def find(join: str, values: Mapping[str, str]) -> tuple[LocalFile, ...]:
-        files = local_files(artifact_source(betas.artifact.joins[join].artifact)(**values))
-        return tuple(LocalFile(file.path, file.entities) for file in files)
+        return artifact_source(betas.artifact.joins[join].artifact)(**values).present()
 
     anything = LocalFile(Path(), {"subject": bare})
     (axis,) = voxel_axes(Request(betas.artifact, (anything,), betas.choice.options, find)).values()
@@ -52,9 +51,17 @@ def roi_masks(subject: str, mask_source: str, queries: Sequence[Query]) -> list[
         return []
     names = [str(number) for number in range(len(queries))]
     chosen = brain_axis(subject, mask_source, dict(zip(names, queries, strict=True)))
-    regions = [set(text.split("+")) for text in chosen.values["region"].tolist()]
-    brain = brain_axis(subject, mask_source).positions
-    return [np.isin(brain, chosen.positions[[name in region for region in regions]]) for name in names]
+    texts, text_of_voxel = np.unique(chosen.values["region"], return_inverse=True)
+    members = [set(text.split("+")) for text in texts.tolist()]
+    brain = brain_axis(subject, mask_source)
+    return [among(brain, chosen.positions[np.array([name in one for one in members])[text_of_voxel]]) for name in names]
+
+
+def among(axis: Axis, positions: Array) -> Array:
+    """Return which voxels of an axis are those at `positions`, all of which it has, as bool."""
+    found = np.zeros(len(axis), bool)
+    found[np.searchsorted(axis.positions, positions)] = True
+    return found
 
 
 def masked(axis: Axis, mask: Any) -> Axis:
