@@ -212,6 +212,12 @@ def test_a_damaged_map_is_refused(surfaces: Surfaces, content: bytes):
         read_both(surfaces.request(ROIS, {**FACE, "hemi": "L"}))
 
 
+def test_a_file_without_a_data_array_has_no_lazy_form(surfaces: Surfaces):
+    surfaces.path(ROIS, **FACE, hemi="L").write_bytes(b"<GIFTI></GIFTI>")
+    with pytest.raises(DataFormatError, match="it has no data array"):
+        get_loader("surface_map").to_dask(surfaces.request(ROIS, {**FACE, "hemi": "L"}))
+
+
 # --- labels
 
 
