@@ -42,15 +42,13 @@ def meaning(texts: str | Sequence[str], named: Mapping[str, Query], left_out: st
     return tuple((True, spelt(parse(text))) for text in ([texts] if isinstance(texts, str) else texts))
 
 
-def choose_rois(
-    query: str | Sequence[str], names: Sequence[Collection[str]], where: str, regions: Collection[str] = ()
-) -> list[int]:
-    """Return the files that a name means, or several names together.
+def files_named(word: str, names: Sequence[Collection[str]], where: str, regions: Collection[str] = ()) -> list[int]:
+    """Return the files that a name means.
 
     Parameters
     ----------
-    query : str or sequence of str
-        A name, ``"all"``, or a list of those, which means their union.
+    word : str
+        A name, or ``"all"``.
     names : sequence of collections of str
         The names that each file answers to: its own and that of the set it belongs to.
     where : str
@@ -61,29 +59,28 @@ def choose_rois(
     Returns
     -------
     list of int
-        Indices into `names`, ascending, each once.
+        Indices into `names`, ascending.
 
     Raises
     ------
     SelectionError
-        If nothing answers to a name; lists the nearest and all valid ones.
+        If nothing answers to the name; lists the nearest and all valid ones.
 
     Examples
     --------
-    >>> choose_rois(["hand", "V1"], [("early", "V1"), ("early", "V2"), ("motor", "hand")], "subject 1")
+    >>> files_named("early", [("early", "V1"), ("motor", "hand"), ("early", "V2")], "subject 1")
     [0, 2]
     """
-    wanted = {query} if isinstance(query, str) else set(query)
-    known = {name for own in names for name in own}
-    valid = sorted({*known, *regions}, key=str.lower)
-    for word in sorted(wanted - {ALL, *known}):
-        near = nearest(word, valid)
-        hint = f" did you mean {' or '.join(near)}?" if near else ""
-        raise SelectionError(
-            f"roi={word!r} is none of the ROIs of {where} that are here;{hint} "
-            f"Valid: {ALL}, {', '.join(valid)}. Download other ROIs first"
-        )
-    return [i for i, own in enumerate(names) if ALL in wanted or not wanted.isdisjoint(own)]
+    found = [index for index, own in enumerate(names) if word == ALL or word in own]
+    if found:
+        return found
+    valid = sorted({*regions, *(name for own in names for name in own)}, key=str.lower)
+    near = nearest(word, valid)
+    hint = f" did you mean {' or '.join(near)}?" if near else ""
+    raise SelectionError(
+        f"roi={word!r} is none of the ROIs of {where} that are here;{hint} "
+        f"Valid: {ALL}, {', '.join(valid)}. Download other ROIs first"
+    )
 
 
 def voxels_of(query: Query, mask: Callable[[str], Array]) -> Array:

@@ -28,7 +28,7 @@ from laion_fmri.loaders.nifti import (
     require_one_volume,
     require_same_grid,
 )
-from laion_fmri.loaders.roi import choose_rois, joined_names, meaning, voxels_of
+from laion_fmri.loaders.roi import files_named, joined_names, meaning, voxels_of
 
 Owner = tuple[tuple[str, str], ...]
 
@@ -185,7 +185,7 @@ def _roi_masks(request: Request, axis: Axis, words: Iterable[str]) -> tuple[dict
     named_by = [name for name, entity in join.entities.items() if entity.is_open]
     names = [[file.entities[name] for name in named_by] for file in files]
     regions, where = request.artifact.options["roi"].named, owner_text(axis.owner)
-    chosen = {word: choose_rois(word, names, where, regions) for word in words}
+    chosen = {word: files_named(word, names, where, regions) for word in words}
     masks = {index: axis.read_map(files[index].path, _BOOL) for index in dict.fromkeys(chain(*chosen.values()))}
     by_word = {word: np.logical_or.reduce([masks[index] for index in indices]) for word, indices in chosen.items()}
     return by_word, {files[index].entities[join.layout.dims[0]]: mask for index, mask in masks.items()}
