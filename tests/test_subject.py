@@ -528,11 +528,24 @@ def test_rows_of_shared_betas_are_the_same_images_for_all_subjects(group, here_a
         assert array.dims == ("image", "voxel")
         assert array.dtype == np.float32
         assert array.image.values.tolist() == common
-        assert array.repetitions.values.tolist() == [counts[image] for image in common]
+        assert array.n_repetitions.values.tolist() == [counts[image] for image in common]
         assert max(counts[image] for image in common) > 1
         np.testing.assert_allclose(array.values, frame.loc[common].to_numpy(), rtol=1e-4, atol=1e-5)
         assert set(array.voxel_subject.values) == {name.removeprefix("sub-")}
         assert array.attrs["units"] == "percent signal change"
+
+
+def test_shared_betas_are_z_scored_over_all_trials_of_a_session_before_the_mean(group, here_all):
+    for name, array in group.shared_betas(SESSIONS, roi="V1v", zscore="session").items():
+        disk = Disk(here_all, name)
+        scores, labels = [], []
+        for session in SESSIONS:
+            values = disk.betas(session, disk.roi("V1v") & disk.brain()).astype(np.float64)
+            scores.append((values - np.nanmean(values, axis=0)) / np.nanstd(values, axis=0))
+            labels += disk.trials(session)["label"].tolist()
+        means = pd.DataFrame(np.concatenate(scores)).groupby(labels).mean()
+        expected = means.loc[array.image.values].to_numpy()
+        np.testing.assert_allclose(array.values, expected, rtol=1e-4, atol=1e-5)
 
 
 def test_a_voxel_that_was_never_fitted_is_nan_in_the_mean_and_only_that(group, here_all):

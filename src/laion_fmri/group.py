@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, Any
 
 from laion_fmri.catalog.entities import ALL
@@ -125,8 +123,7 @@ class Group:
     ) -> dict[str, xr.DataArray]:
         """Return the mean response of each subject to each image that all of them saw.
 
-        One session of one subject is in memory at a time, beside the answer. Values are averaged as they are in the
-        files.
+        Of one subject at a time, the means and the shared trials of one session are in memory, beside the answer.
 
         Parameters
         ----------
@@ -135,14 +132,15 @@ class Group:
         roi : str or list of str, optional
             See `Subject`.
         **options
-            Further options of the catalog's ``betas``, such as ``nc_threshold`` (of all sessions) or ``mask_source``.
+            Further options of the catalog's ``betas``, such as ``zscore="session"`` (before the mean; as responses of
+            different sessions are not on one scale), ``nc_threshold`` or ``mask_source``.
 
         Returns
         -------
         dict of str to DataArray, shape (image, voxel)
-            By subject; all have the same images in the same (sorted) order. Mean over the trials of an image in
-            which the voxel could be fitted, NaN where there is none. ``repetitions`` on ``image`` is the number of
-            trials; voxels have the coordinates of the catalog's ``betas``.
+            By subject; all have the same images in the same (sorted) order. Else they are what ``betas`` gives with
+            ``average="image"``: the mean over the trials in which a voxel could be fitted, NaN where there is none;
+            ``n_repetitions`` is the number of trials of an image.
 
         Raises
         ------
@@ -153,37 +151,16 @@ class Group:
 
         Examples
         --------
-        >>> shared = load_subjects("all").shared_betas(["ses-01", "ses-02"], roi="V1v")  # doctest: +SKIP
+        >>> group = load_subjects("all")  # doctest: +SKIP
+        >>> shared = group.shared_betas(["ses-01", "ses-02"], roi="V1v", zscore="session")  # doctest: +SKIP
         >>> one, other = shared["sub-01"], shared["sub-03"]  # doctest: +SKIP
         >>> bool((one.image == other.image).all())  # doctest: +SKIP
         True
         """
-        betas = artifact_source("betas")(ses=sessions, roi=roi, **{"stimuli": "shared", **options})
-        trials = {name: betas(subject=name).to_dask() for name in self._subjects}
-        images = sorted(set.intersection(*(set(one["label"].values.tolist()) for one in trials.values())))
+        chosen = {"stimuli": "shared", **options, "average": "image"}
+        betas = artifact_source("betas")(ses=sessions, roi=roi, **chosen)
+        means = {name: betas(subject=name).to_dask() for name in self._subjects}
+        images = sorted(set.intersection(*(set(mean["image"].values.tolist()) for mean in means.values())))
         if not images:
-            raise SelectionError(f"no image was seen by all of {listed(trials)} in ses={sessions!r}; add sessions")
-        return {name: _mean_by_image(one, images) for name, one in trials.items()}
-
-
-def _mean_by_image(trials: xr.DataArray, images: list[str]) -> xr.DataArray:
-    import numpy as np
-    import xarray as xr
-
-    rows = {image: row for row, image in enumerate(images)}
-    mean = np.zeros((len(images), trials.shape[1]), trials.dtype)
-    count = np.zeros(mean.shape, np.uint16)
-    for start, stop in pairwise(accumulate(trials.chunksizes[trials.dims[0]], initial=0)):
-        session = trials[start:stop].compute()
-        for image, values in zip(session["label"].values.tolist(), session.values, strict=True):
-            if image in rows:
-                fitted = ~np.isnan(values)
-                np.add(mean[rows[image]], values, out=mean[rows[image]], where=fitted)
-                count[rows[image]] += fitted
-    with np.errstate(invalid="ignore"):
-        mean /= count
-    repetitions = Counter(trials["label"].values.tolist())
-    voxel = trials.dims[1]
-    coords = {name: coord for name, coord in trials.coords.items() if coord.dims == (voxel,)}
-    coords |= {"image": images, "repetitions": ("image", [repetitions[image] for image in images])}
-    return xr.DataArray(mean, coords, ("image", voxel), name=trials.name, attrs=trials.attrs)
+            raise SelectionError(f"no image was seen by all of {listed(means)} in ses={sessions!r}; add sessions")
+        return {name: mean.sel(image=images).compute() for name, mean in means.items()}
