@@ -32,6 +32,8 @@ def layout_text(artifact: Artifact) -> str:
     layout = artifact.layout
     if layout.columns:
         return f"table ({', '.join(layout.columns)})"
+    if layout.dtype is None:
+        return artifact.loader
     kind = " ".join(part for part in (layout.dtype, f"[{layout.units}]" if layout.units else "") if part)
     return f"({', '.join(layout.dims)}) {kind}"
 
