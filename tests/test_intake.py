@@ -18,62 +18,6 @@ from laion_fmri.errors import CatalogError, DataDirNotSetError, DataNotDownloade
 
 SESSION = {"subject": "03", "ses": "01"}
 
-OTHER_CATALOG = """
-name: rats
-description: Another lab's recordings.
-metadata: {version: 1}
-x-definitions:
-  dataset: &dataset
-    catalog_schema: "1"
-    name: rats
-    title: Rats
-    release: "2"
-    released: "2026-01-01"
-    license: CC-BY-4.0
-    url: https://example.org
-    citation: Rats.
-  remotes:
-    bucket: &bucket {kind: s3, bucket: rats-bucket, region: us-west-2}
-  access:
-    open: &open {policy: open, license: CC-BY-4.0, url: https://creativecommons.org/licenses/by/4.0/}
-  entities:
-    animal: &animal {description: Animal., values: [rex, roy]}
-    day: &day {description: Day., range: ["1", "9"]}
-  trees:
-    spikes: &spikes {name: spikes, description: Spike counts., prefix: "spikes/animal-{animal}/", required: true}
-  discovery:
-    subjects: {entity: animal, prefixes: [spikes/]}
-sources:
-  recordings:
-    driver: laion_fmri
-    description: Spike counts of one day.
-    args:
-      dataset: *dataset
-      remote: *bucket
-      access: *open
-      tree: *spikes
-      entities: {animal: *animal, day: *day}
-      path: spikes/animal-{animal}/animal-{animal}_day-{day}_spikes.tsv
-      loader: table
-      layout: {dims: [row], columns: {spikes: {dtype: int64, description: Spikes.}}}
-      size: {bytes: 100, note: one day}
-"""
-
-
-@pytest.fixture
-def other_bucket(server, tmp_path):
-    """The catalog of another lab, whose bucket is on the same server."""
-    bucket = "rats-bucket"
-    place = {"LocationConstraint": "us-west-2"}
-    server.owner.create_bucket(Bucket=bucket, ACL="public-read", CreateBucketConfiguration=place)
-    key = "spikes/animal-rex/animal-rex_day-2_spikes.tsv"
-    server.owner.put_object(Bucket=bucket, Key=key, Body=b"spikes\n4\n5\n6\n", ACL="public-read")
-    path = tmp_path / "rats.yaml"
-    path.write_text(OTHER_CATALOG)
-    yield path
-    server.owner.delete_object(Bucket=bucket, Key=key)
-    server.owner.delete_bucket(Bucket=bucket)
-
 
 @pytest.fixture
 def cat():

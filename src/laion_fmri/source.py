@@ -14,7 +14,7 @@ from laion_fmri.catalog import catalog_path
 from laion_fmri.catalog.choice import Choice, Values, choose, complete, defaults
 from laion_fmri.catalog.entities import ALL
 from laion_fmri.catalog.filters import held_out_test
-from laion_fmri.catalog.models import Artifact, FileSpec
+from laion_fmri.catalog.models import Artifact, FileSpec, Layout
 from laion_fmri.catalog.rules import Tree
 from laion_fmri.catalog.templates import listing_prefix, local_path, parse
 from laion_fmri.config import data_root
@@ -243,7 +243,7 @@ class Source:
             "name": self.name,
             "description": self.description,
             "driver": "laion_fmri",
-            "container": "dataframe" if self.artifact.layout.columns else "xarray",
+            "container": _container(self.artifact.layout),
             "user_parameters": [
                 {
                     "name": name,
@@ -260,6 +260,12 @@ class Source:
             "size": self.artifact.size.model_dump(),
             "release": self.artifact.dataset.release,
         }
+
+
+def _container(layout: Layout) -> str:
+    if layout.columns:
+        return "dataframe"
+    return "xarray" if layout.dtype else "python"
 
 
 def _size(path: Path) -> int | None:

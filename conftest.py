@@ -61,6 +61,13 @@ def no_config(tmp_path_factory, monkeypatch):
     return home
 
 
+@pytest.fixture(autouse=True)
+def data_of_examples(request):
+    """Give the examples of docstrings that load something a data directory with everything that is public."""
+    if isinstance(request.node, pytest.DoctestItem) and "load_" in request.node.dtest.docstring:
+        request.getfixturevalue("here_all")
+
+
 @pytest.fixture(scope="session")
 def miniature(tmp_path_factory):
     """The folder of the miniature; not to be changed."""
