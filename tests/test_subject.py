@@ -1,6 +1,5 @@
 """Subjects and groups on the miniature, against references that plain nibabel, NumPy and pandas compute here."""
 
-import doctest
 import gzip
 import pickle
 import shutil
@@ -16,9 +15,6 @@ import pandas as pd
 import pytest
 
 import laion_fmri
-from laion_fmri import group as group_module
-from laion_fmri import subject as subject_module
-from laion_fmri import subject_files
 from laion_fmri.errors import DataDirNotSetError, DataNotDownloadedError, SelectionError, SubjectNotFoundError
 
 SESSIONS = ["ses-01", "ses-02"]
@@ -573,16 +569,3 @@ def test_no_image_in_common_is_refused(group, here_all):
     path.write_text(path.read_text().replace("shared_", "unique_"))
     with pytest.raises(SelectionError, match="no image was seen by all of sub-01, sub-03"):
         group.shared_betas("ses-01", roi="V1v")
-
-
-@pytest.mark.parametrize("module", [subject_module, subject_files, group_module])
-def test_the_examples_of_the_docstrings_give_what_they_show(here_all, module):
-    names = {name: getattr(laion_fmri, name) for name in ("load_subject", "load_subjects")}
-    runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS)
-    ran = 0
-    for test in doctest.DocTestFinder().find(module, extraglobs=names):
-        for example in test.examples:
-            example.options.pop(doctest.SKIP, None)
-        ran += runner.run(test).attempted
-    assert ran
-    assert not runner.failures

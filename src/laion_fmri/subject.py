@@ -45,7 +45,7 @@ def load_subject(subject: str) -> Subject:
 
     Examples
     --------
-    >>> load_subject("03").id  # doctest: +SKIP
+    >>> load_subject("03").id
     'sub-03'
     """
     if subject == ALL:
@@ -122,8 +122,8 @@ class Subject(SubjectFiles):
 
         Examples
         --------
-        >>> betas = load_subject("03").get_betas("ses-01", roi="V1v")  # doctest: +SKIP
-        >>> betas.dtype  # doctest: +SKIP
+        >>> betas = load_subject("03").get_betas("ses-01", roi="V1v")
+        >>> betas.dtype
         dtype('float32')
         """
         source = self._source("betas", roi=roi, nc_threshold=nc_threshold, stimuli=stimuli, mask_source=mask_source)
@@ -187,9 +187,9 @@ class Subject(SubjectFiles):
 
         Examples
         --------
-        >>> subject = load_subject("03")  # doctest: +SKIP
-        >>> face = subject.get_roi_mask("face")  # doctest: +SKIP
-        >>> bool(face.sum() == subject.get_betas("ses-01", roi="face").shape[1])  # doctest: +SKIP
+        >>> subject = load_subject("03")
+        >>> face = subject.get_roi_mask("face")
+        >>> bool(face.sum() == subject.get_betas("ses-01", roi="face").shape[1])
         True
         """
         from laion_fmri.voxel_space import roi_masks

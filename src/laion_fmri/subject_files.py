@@ -32,7 +32,8 @@ class SubjectFiles:
 
         Examples
         --------
-        >>> load_subject("03").get_sessions()  # doctest: +SKIP
+        >>> from laion_fmri import load_subject
+        >>> load_subject("03").get_sessions()
         ['ses-01', 'ses-02']
         """
         files = [file for name in ("betas", "trials") for file in self._source(name, ses=ALL).files()]
