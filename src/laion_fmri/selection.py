@@ -68,7 +68,8 @@ def bare_subject(catalog: CatalogFile, subject: str) -> str:
     name = catalog.definitions.discovery.subjects.entity
     entity = catalog.entities[name]
     if not isinstance(subject, str):
-        raise TypeError(f'{name}={subject!r} is of type {type(subject).__name__}; give text such as "{entity.known[0]}"')
+        kind = type(subject).__name__
+        raise TypeError(f'{name}={subject!r} is of type {kind}; give text such as "{entity.known[0]}"')
     bare = entity.bare(name, subject)
     if not entity.is_open and bare not in entity.known:
         near = nearest(bare, entity.known)

@@ -1,4 +1,4 @@
-"""Arrays that lie on no NIfTI grid, with the attributes that every answer carries."""
+"""The attributes that every answer carries, and arrays that lie on no NIfTI grid."""
 
 from __future__ import annotations
 
@@ -31,11 +31,12 @@ def without_grid(request: Request, data: Any, dims: Sequence[str], coords: Mappi
         Without a name. Its attributes are text: dataset, release, license, citation, units, space. What the options
         selected stands in the coordinates.
     """
-    array = xr.DataArray(data, coords, dims, attrs=_attributes(request))
+    array = xr.DataArray(data, coords, dims, attrs=common_attributes(request))
     return array.rename(None)  # of a dask array, xarray takes the name of its graph
 
 
-def _attributes(request: Request) -> dict[str, str]:
+def common_attributes(request: Request) -> dict[str, str]:
+    """Return dataset, release, license, citation, units and space, as far as they are known."""
     dataset = request.artifact.dataset
     spaces = {found[1] for file in request.files if (found := _SPACE.search(file.path.name))}
     attrs = {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -11,9 +10,8 @@ import xarray as xr
 from laion_fmri.catalog.words import listed
 from laion_fmri.errors import SelectionError
 from laion_fmri.loaders import LocalFile, Request
+from laion_fmri.loaders.attributes import common_attributes
 from laion_fmri.loaders.nifti import Header, same_grid
-
-_SPACE = re.compile(r"_space-([A-Za-z0-9]+)_")
 
 
 def varying(files: Sequence[LocalFile], names: Iterable[str]) -> str | None:
@@ -58,16 +56,7 @@ def labelled(
 
 
 def _attributes(request: Request, headers: Sequence[Header]) -> dict[str, Any]:
-    dataset, layout = request.artifact.dataset, request.artifact.layout
-    spaces = {found[1] for file in request.files if (found := _SPACE.search(file.path.name))}
-    attrs: dict[str, Any] = {
-        "dataset": dataset.name,
-        "release": dataset.release,
-        "license": request.artifact.access.license,
-        "citation": dataset.citation,
-        "units": layout.units,
-        "space": spaces.pop() if len(spaces) == 1 else None,
-    }
+    attrs: dict[str, Any] = {**common_attributes(request)}
     if all(same_grid(header, headers[0]) for header in headers):
         attrs |= {"grid": list(headers[0].grid), "affine": headers[0].affine.ravel().tolist()}
     attrs |= {name: _plain(value) for name, value in request.options.items()}
