@@ -9,12 +9,15 @@ from importlib import import_module
 from typing import Any
 
 _HOMES = {
+    "Captions": "captions",
     "DataDirNotSetError": "errors",
     "DataNotDownloadedError": "errors",
     "DataNotFoundError": "errors",
+    "Embeddings": "embeddings",
     "Group": "group",
     "LicenseNotAcceptedError": "errors",
     "NoMatchingDataError": "errors",
+    "Segmentations": "segmentations",
     "Subject": "subject",
     "SubjectNotFoundError": "errors",
     "dataset_initialize": "config",
@@ -25,6 +28,7 @@ _HOMES = {
     "get_data_dir": "config",
     "get_rois": "discovery",
     "get_subjects": "discovery",
+    "load_embeddings": "embeddings",
     "load_subject": "subject",
     "load_subjects": "group",
     "open_catalog": "intake_driver",

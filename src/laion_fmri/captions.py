@@ -1,0 +1,80 @@
+"""Captions of the images, looked up by image name."""
+
+from __future__ import annotations
+
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from laion_fmri.by_name import TableReader, require_known, source_in
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_HUMAN, _AI = "human", "ai"
+_Texts = list[str]  # in the class, `list` is its method
+
+
+class Captions(TableReader):
+    """Captions by image name. The table is read on first use and kept until `close`.
+
+    Every method that takes the name of an image raises `UnknownNameError`, a KeyError that names the nearest, where
+    it has no captions.
+
+    Parameters
+    ----------
+    data_dir : str or Path, optional
+        Where the file is; the configured data directory where left out.
+
+    Raises
+    ------
+    DataNotDownloadedError
+        If the captions are not here; the message has the command that fetches them.
+
+    Examples
+    --------
+    >>> Captions().human("shared_12rep_LAION_cluster_1.jpg", limit=1)  # doctest: +SKIP
+    ['A dog beside an umbrella, on a beach.']
+    """
+
+    def __init__(self, data_dir: str | Path | None = None) -> None:
+        super().__init__("image_name", ["caption_idx"])
+        self._source = source_in("captions", data_dir)
+        self._source.present()
+
+    @property
+    def metadata(self) -> pd.DataFrame:
+        """All captions, one row each, in the order of the file."""
+        table: pd.DataFrame = self._kept("table", self._source.read)
+        return table
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._places()
+
+    def get(self, name: str) -> pd.DataFrame:
+        """Return the rows of an image, sorted by ``caption_idx``: that of the AI first, then people's, best first."""
+        require_known("image with captions", name, self._places())
+        return self._rows(name)
+
+    def list(self, name: str, source: str | None = None) -> _Texts:
+        """Return the captions of an image in the order of `get`; only those from one source, human or ai, if given.
+
+        Raises
+        ------
+        UnknownNameError
+            Also if there is no such source.
+        """
+        rows = self.get(name)
+        if source is not None:
+            require_known("source of captions", source, (_HUMAN, _AI))
+            rows = rows[rows["source"] == source]
+        texts: _Texts = rows["caption"].tolist()
+        return texts
+
+    def human(self, name: str, limit: int | None = None) -> _Texts:
+        """Return the captions of an image that people wrote, best first; the best `limit` of them, if given."""
+        return [*islice(self.list(name, _HUMAN), limit)]
+
+    def ai(self, name: str) -> str | None:
+        """Return the caption of an image that an AI model wrote; None where there is none."""
+        return next(iter(self.list(name, _AI)), None)
