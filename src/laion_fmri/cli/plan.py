@@ -8,7 +8,7 @@ from laion_fmri.cli.tables import print_table
 from laion_fmri.progress import size_text
 from laion_fmri.storage.plan import Action, Plan, PlannedFile
 
-_MOST_FILES = 20
+_MOST_FILES = 10
 _COLUMNS = {
     Action.DOWNLOAD: "to download",
     Action.SKIP: "already here",
