@@ -1,6 +1,7 @@
 """The miniature, its server, and two guards: no test leaves this machine or sees the user's own settings."""
 
 import os
+import re
 import shutil
 import socket
 from concurrent.futures import ThreadPoolExecutor
@@ -64,7 +65,8 @@ def no_config(tmp_path_factory, monkeypatch):
 @pytest.fixture(autouse=True)
 def data_of_examples(request):
     """Give the examples of docstrings that load something a data directory with everything that is public."""
-    if isinstance(request.node, pytest.DoctestItem) and "load_" in request.node.dtest.docstring:
+    is_example = isinstance(request.node, pytest.DoctestItem)
+    if is_example and re.search(r">>> .*(load_\w+|Captions|Segmentations)\(", request.node.dtest.docstring):
         request.getfixturevalue("here_all")
 
 

@@ -33,8 +33,10 @@ class Captions(TableReader):
 
     Examples
     --------
-    >>> Captions().human("shared_12rep_LAION_cluster_1.jpg", limit=1)  # doctest: +SKIP
-    ['A dog beside an umbrella, on a beach.']
+    >>> captions = Captions()
+    >>> name = captions.images()[0]
+    >>> len(captions.human(name, limit=2))
+    2
     """
 
     def __init__(self, data_dir: str | Path | None = None) -> None:

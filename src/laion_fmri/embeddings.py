@@ -38,9 +38,10 @@ def load_embeddings(models: str | Iterable[str] = ALL, data_dir: str | Path | No
 
     Examples
     --------
-    >>> with load_embeddings("CLIP") as embeddings:  # doctest: +SKIP
-    ...     embeddings.get("CLIP", ["shared_12rep_LAION_cluster_1.jpg"]).shape
-    (1, 1024)
+    >>> with load_embeddings("CLIP") as embeddings:
+    ...     name = embeddings.image_ids[0]
+    ...     embeddings.get("CLIP", [name, name]).dtype.name
+    'float16'
     """
     source = source_in("embeddings", data_dir)(model=models)
     if isinstance(models, str) and models == ALL:

@@ -32,11 +32,11 @@ class Segmentations(TableReader):
 
     Examples
     --------
-    >>> segmentations = Segmentations()  # doctest: +SKIP
-    >>> segmentations.nouns("shared_12rep_LAION_cluster_1.jpg")  # doctest: +SKIP
-    ['dog', 'umbrella']
-    >>> segmentations.get("shared_12rep_LAION_cluster_1.jpg", "dog").shape  # doctest: +SKIP
-    (1000, 1000)
+    >>> segmentations = Segmentations()
+    >>> name = segmentations.images()[0]
+    >>> noun = segmentations.nouns(name, localized_only=False)[0]
+    >>> segmentations.get(name, noun).ndim
+    2
     """
 
     def __init__(self, data_dir: str | Path | None = None) -> None:
