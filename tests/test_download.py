@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+import laion_fmri
 from laion_fmri._errors import (
     DataDirNotSetError,
     LicenseNotAcceptedError,
@@ -298,3 +299,15 @@ def test_a_file_where_a_folder_should_be_fails_alone(server, data_dir):
     assert all("rois" in key for key in report.failed)
     assert any("glmsingle" in key for key in report.downloaded)
     assert blocker.read_text() == "mine"
+
+
+def test_a_plan_shows_itself_with_counts_bytes_and_the_largest_files(server, data_dir):
+    source = laion_fmri.open_catalog().betas(subject="03", ses="01")
+    plan = source.plan()
+    shown = repr(plan)
+    assert f"from s3://laion-fmri to {data_dir}" in shown
+    assert f"{len(plan.files)} to download, 0 already here, 0 held out, 0 refused" in shown
+    assert f"{plan.bytes_to_download:,} bytes to download, {plan.free:,} free" in shown
+    assert "SingletrialBetas_statmap.nii.gz" in shown
+    source.download()
+    assert f"0 to download, {len(plan.files)} already here" in repr(source.plan())

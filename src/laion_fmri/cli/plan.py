@@ -6,25 +6,19 @@ import click
 
 from laion_fmri.cli.tables import print_table
 from laion_fmri.progress import size_text
-from laion_fmri.storage.plan import Action, Plan, PlannedFile
+from laion_fmri.storage.plan import OUTCOMES, Action, Plan, PlannedFile
 
 _MOST_FILES = 10
-_COLUMNS = {
-    Action.DOWNLOAD: "to download",
-    Action.SKIP: "already here",
-    Action.HELD_OUT: "held out",
-    Action.REFUSE: "refused",
-}
 
 
 def print_plan(plan: Plan) -> None:
     """Print what a download would do: by tree, in all, and the first files."""
     click.echo(f"From {plan.remote} to {plan.data_dir}\n")
-    print_table(["tree", *_COLUMNS.values()], rows(plan))
+    print_table(["tree", *OUTCOMES.values()], rows(plan))
     verdict = "it fits" if plan.fits else "it does not fit"
     click.echo(f"\n{size_text(plan.bytes_to_download)} to download, {size_text(plan.free)} free: {verdict}.")
     for action in (Action.DOWNLOAD, Action.REFUSE):
-        _print_files(_COLUMNS[action].capitalize(), plan.of(action))
+        _print_files(OUTCOMES[action].capitalize(), plan.of(action))
 
 
 def rows(plan: Plan) -> list[list[str]]:
@@ -32,7 +26,7 @@ def rows(plan: Plan) -> list[list[str]]:
     trees = list(dict.fromkeys(file.tree for file in plan.files))
     parts = {tree: [file for file in plan.files if file.tree == tree] for tree in trees}
     return [
-        [name, *(_amount([file for file in files if file.action is action]) for action in _COLUMNS)]
+        [name, *(_amount([file for file in files if file.action is action]) for action in OUTCOMES)]
         for name, files in {**parts, "in all": plan.files}.items()
     ]
 

@@ -24,6 +24,15 @@ class Action(StrEnum):
     REFUSE = "refuse"
 
 
+OUTCOMES = {
+    Action.DOWNLOAD: "to download",
+    Action.SKIP: "already here",
+    Action.HELD_OUT: "held out",
+    Action.REFUSE: "refused",
+}
+_MOST_SHOWN = 10
+
+
 @dataclass(frozen=True)
 class RemoteFile:
     """A key of the remote and its size in bytes."""
@@ -60,7 +69,7 @@ class PlannedFile:
     reason: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Plan:
     """Everything a download will do.
 
@@ -80,6 +89,18 @@ class Plan:
     data_dir: str
     free: int
     files: tuple[PlannedFile, ...]
+
+    def __repr__(self) -> str:
+        counts = ", ".join(f"{len(self.of(action))} {text}" for action, text in OUTCOMES.items())
+        shown = sorted(self.of(Action.DOWNLOAD), key=lambda file: -file.size)[:_MOST_SHOWN]
+        lines = [
+            f"<plan from {self.remote} to {self.data_dir}>",
+            f"  {counts}",
+            f"  {self.bytes_to_download:,} bytes to download, {self.free:,} free",
+            *(f"  {file.size:>15,}  {file.path}" for file in shown),
+        ]
+        rest = len(self.of(Action.DOWNLOAD)) - len(shown)
+        return "\n".join([*lines, *([f"  and {rest} smaller ones; .files has all"] if rest else [])])
 
     def of(self, action: Action) -> tuple[PlannedFile, ...]:
         """Return the files with this action."""
