@@ -23,15 +23,22 @@ COMMANDS = {
     "config": Place("config", "config", "Choose the data directory."),
     "info": Place("info", "info", "Show the dataset, its subjects and its ROIs."),
     "download": Place("download", "download", "Download the files of a subject."),
-    "download-embeddings": Place("alone", "embeddings", "Download the embeddings of the images."),
-    "download-captions": Place("alone", "captions", "Download the captions of the images."),
-    "download-segmentations": Place("alone", "segmentations", "Download the segmentation masks of the images."),
     "ls": Place("ls", "ls", "List the artifacts of the catalog, or the files of one."),
     "cite": Place("cite", "cite", "Show how to cite the dataset, its release and its licence."),
     "catalog": Place("catalog", "catalog", "Check a catalog file."),
     "reference": Place("reference", "reference", "Write the reference pages and schemas from the catalog."),
     "demo": Place("demo", "demo", "Run the main job on an offline miniature of the dataset."),
 }
+
+
+def commands() -> dict[str, Place]:
+    """Return the commands by name, with one for each tree of the catalog that belongs to no subject."""
+    from laion_fmri.catalog import load_catalog
+
+    trees = load_catalog().definitions.trees.values()
+    alone = {tree.command: Place("alone", tree.name, f"Download: {tree.description}") for tree in trees if tree.command}
+    return {**COMMANDS, **alone}
+
 
 _EPILOG = """\b
 Completion of commands, flags and values, for this shell (put the line into its start file to keep it):
@@ -53,15 +60,15 @@ class Settings:
 
 
 class LazyGroup(click.Group):
-    """A group that knows the names and summaries of its commands and imports one when it is used."""
+    """A group that imports a command when it is used."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names of the commands, in the order of the work."""
-        return list(COMMANDS)
+        return list(commands())
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Import a command."""
-        place = COMMANDS.get(cmd_name)
+        place = COMMANDS.get(cmd_name) or commands().get(cmd_name)
         if place is None:
             return None
         command: click.Command = getattr(import_module(f"laion_fmri.cli.{place.module}"), place.attribute)
@@ -71,16 +78,16 @@ class LazyGroup(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Find the command that the first word names; name the nearest for a wrong one."""
-        if args[0] not in COMMANDS and not ctx.resilient_parsing:
+        if args[0] not in COMMANDS and args[0] not in (known := commands()) and not ctx.resilient_parsing:
             from laion_fmri.catalog.words import did_you_mean
 
-            raise click.UsageError(f"there is no command {args[0]}{did_you_mean(args[0], COMMANDS)}", ctx)
+            raise click.UsageError(f"there is no command {args[0]}{did_you_mean(args[0], known)}", ctx)
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the list of commands without importing any."""
         with formatter.section("Commands"):
-            formatter.write_dl([(name, place.summary) for name, place in COMMANDS.items()])
+            formatter.write_dl([(name, place.summary) for name, place in commands().items()])
 
 
 def _show_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:

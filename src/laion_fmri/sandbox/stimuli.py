@@ -18,7 +18,6 @@ from laion_fmri.sandbox.chance import generator
 from laion_fmri.sandbox.responses import FEATURES, image_features
 from laion_fmri.sandbox.segmentations import make_masks
 
-_METADATA = "stimuli/task-images_metadata.csv"
 _WIDE = {"SigLIP2"}
 _NOT_NORMALISED = {"DINOv2"}
 
@@ -54,9 +53,11 @@ class Stimuli:
 
 
 def write_stimuli(folder: Path, catalog: CatalogFile, stimuli: Stimuli) -> None:
-    """Write the table of the images, and what the catalog has about them."""
-    files.write_rows(folder / _METADATA, [_about(name, stimuli.subjects) for name in stimuli.ordered("metadata")])
+    """Write what the catalog has about the images."""
     artifacts = {name: source.args for name, source in catalog.sources.items()}
+    if "stimulus_metadata" in artifacts:
+        rows = [_about(name, stimuli.subjects) for name in stimuli.ordered("metadata")]
+        files.write_rows(folder / artifacts["stimulus_metadata"].path[0], rows)
     if "embeddings" in artifacts:
         _write_embeddings(folder, artifacts["embeddings"], stimuli)
     if "captions" in artifacts:
