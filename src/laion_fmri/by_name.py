@@ -1,27 +1,18 @@
-"""What the readers by image name share: where they read, what they keep, and how they refuse a wrong name."""
+"""What the readers by image name share: what they keep, and how they refuse a wrong name."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from laion_fmri.catalog.words import listed, nearest
-from laion_fmri.errors import SelectionError
-from laion_fmri.local import artifact_source
-from laion_fmri.source import Source
+from laion_fmri.errors import UnknownNameError
 
 if TYPE_CHECKING:
     import pandas as pd
 
 _FEW = 12
-
-
-class UnknownNameError(SelectionError, KeyError):
-    """A name that is not there, asked of something that is looked into by name."""
-
-    __str__ = Exception.__str__  # that of KeyError puts quotes around the message
 
 
 def require_known(what: str, wanted: object, known: Collection[Any]) -> None:
@@ -31,7 +22,7 @@ def require_known(what: str, wanted: object, known: Collection[Any]) -> None:
     --------
     >>> require_known("model of embeddings", "CLIPP", ["CLIP", "DINOv2"])
     Traceback (most recent call last):
-    laion_fmri.by_name.UnknownNameError: there is no model of embeddings CLIPP; there is CLIP, DINOv2
+    laion_fmri.errors.UnknownNameError: there is no model of embeddings CLIPP; there is CLIP, DINOv2
     """
     if wanted in known:
         return
@@ -41,13 +32,6 @@ def require_known(what: str, wanted: object, known: Collection[Any]) -> None:
         near = nearest(str(wanted), known, most=1)
         hint = f"did you mean {near[0]}?" if near else "give the file name of an image, letter for letter"
     raise UnknownNameError(f"there is no {what} {wanted}; {hint}")
-
-
-def source_in(name: str, data_dir: str | Path | None) -> Source:
-    """Return an artifact of the catalog, read from a folder; from the configured directory where that is None."""
-    source = artifact_source(name)
-    source.data_dir = None if data_dir is None else Path(data_dir)
-    return source
 
 
 class Reader(AbstractContextManager[Any]):

@@ -6,7 +6,8 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from laion_fmri.by_name import TableReader, require_known, source_in
+from laion_fmri.by_name import TableReader, require_known
+from laion_fmri.local import artifact_source
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,7 +42,7 @@ class Captions(TableReader):
 
     def __init__(self, data_dir: str | Path | None = None) -> None:
         super().__init__("image_name", ["caption_idx"])
-        self._source = source_in("captions", data_dir)
+        self._source = artifact_source("captions", data_dir)
         self._source.present()
 
     @property

@@ -16,6 +16,7 @@ from laion_fmri.catalog.models import CatalogFile
 from laion_fmri.config import data_root
 from laion_fmri.fetch import Report, ask_consent, carry_out, each, policies, refusals, survey, warn_of
 from laion_fmri.loaders import LocalFile
+from laion_fmri.local import artifact_source
 from laion_fmri.progress import progress
 from laion_fmri.selection import resolve_request, usable_jobs
 from laion_fmri.source import Source
@@ -173,7 +174,7 @@ def download_embeddings(
     DataNotDownloadedError
         If a file could not be had.
     """
-    source = _source("embeddings", data_dir)(model=models)
+    source = artifact_source("embeddings", data_dir)(model=models)
     return {file.entities["model"]: file.path for file in _fetched(source, n_jobs)}
 
 
@@ -190,7 +191,7 @@ def download_captions(data_dir: str | Path | None = None) -> Path:
     Path
         The CSV file.
     """
-    (file,) = _fetched(_source("captions", data_dir), 1)
+    (file,) = _fetched(artifact_source("captions", data_dir), 1)
     return file.path
 
 
@@ -207,14 +208,9 @@ def download_segmentations(data_dir: str | Path | None = None) -> dict[str, Path
     dict of str to Path
         ``"h5"``, the masks, and ``"metadata"``, the table.
     """
-    (masks,) = _fetched(_source("segmentations", data_dir), 1)
-    (table,) = _fetched(_source("segmentation_table", data_dir), 1)
+    (masks,) = _fetched(artifact_source("segmentations", data_dir), 1)
+    (table,) = _fetched(artifact_source("segmentation_table", data_dir), 1)
     return {"h5": masks.path, "metadata": table.path}
-
-
-def _source(name: str, data_dir: str | Path | None) -> Source:
-    entry = load_catalog().sources[name]
-    return Source(name, entry.description, entry.args, data_dir=None if data_dir is None else Path(data_dir))
 
 
 def _fetched(source: Source, n_jobs: int) -> tuple[LocalFile, ...]:

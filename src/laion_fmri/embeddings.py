@@ -6,9 +6,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from laion_fmri.by_name import Reader, require_known, source_in
+from laion_fmri.by_name import Reader, require_known
 from laion_fmri.catalog import load_catalog
 from laion_fmri.catalog.entities import ALL
+from laion_fmri.local import artifact_source
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -43,7 +44,7 @@ def load_embeddings(models: str | Iterable[str] = ALL, data_dir: str | Path | No
     ...     embeddings.get("CLIP", [name, name]).dtype.name
     'float16'
     """
-    source = source_in("embeddings", data_dir)(model=models)
+    source = artifact_source("embeddings", data_dir)(model=models)
     if isinstance(models, str) and models == ALL:
         here = [file.entities["model"] for file in source.files() if file.size is not None]
         source = source(model=here) if here else source

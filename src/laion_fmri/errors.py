@@ -44,6 +44,12 @@ class SelectionError(LaionFMRIError, ValueError):
     exit_code = 2
 
 
+class UnknownNameError(SelectionError, KeyError):
+    """A name that is not there, asked of something that is looked into by name."""
+
+    __str__ = Exception.__str__  # that of KeyError puts quotes around the message
+
+
 class SubjectNotFoundError(SelectionError):
     """The subject identifier is empty or names nobody in the catalog."""
 

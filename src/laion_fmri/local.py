@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from laion_fmri.catalog import load_catalog
@@ -13,8 +14,15 @@ from laion_fmri.selection import bare_subject
 from laion_fmri.source import Source
 
 
-def artifact_source(name: str) -> Source:
+def artifact_source(name: str, data_dir: str | Path | None = None) -> Source:
     """Return an artifact of the catalog that comes with the package, with nothing chosen yet.
+
+    Parameters
+    ----------
+    name : str
+        Name of the artifact.
+    data_dir : str or Path, optional
+        Where its files are; the configured directory where left out.
 
     Examples
     --------
@@ -23,7 +31,8 @@ def artifact_source(name: str) -> Source:
     """
     catalog = load_catalog()
     artifact = catalog.artifact(name)
-    return Source(name, catalog.sources[name].description, artifact)
+    folder = None if data_dir is None else Path(data_dir)
+    return Source(name, catalog.sources[name].description, artifact, data_dir=folder)
 
 
 def one_or_each(source: Source, entity: str, wanted: Any, read: Callable[[Source], Any], prefix: str = "") -> Any:

@@ -6,7 +6,8 @@ from operator import index
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from laion_fmri.by_name import TableReader, require_known, source_in
+from laion_fmri.by_name import TableReader, require_known
+from laion_fmri.local import artifact_source
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,9 +41,9 @@ class Segmentations(TableReader):
     """
 
     def __init__(self, data_dir: str | Path | None = None) -> None:
-        self._source = source_in("segmentations", data_dir)
+        self._source = artifact_source("segmentations", data_dir)
         (self._file,) = self._source.present()
-        source_in("segmentation_table", data_dir).present()
+        artifact_source("segmentation_table", data_dir).present()
         self._layout = self._source.artifact.layout
         self._mask_row, image, self._noun = (self._layout.datasets[role] for role in ("row", "image", "noun"))
         super().__init__(image, [self._noun, "instance_id"])
