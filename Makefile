@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 DEMO := demo
 
-.PHONY: demo test check clean
+.PHONY: demo test check wheel clean
 
 .venv/.installed: pyproject.toml
 	$(PYTHON) -c 'import sys; assert sys.version_info >= (3, 11), "Python 3.11 or newer is needed; run: make PYTHON=/path/to/python3.11"'
@@ -24,6 +24,11 @@ check: .venv/.installed
 	$(BIN)/mypy
 	$(BIN)/laion-fmri catalog validate
 	$(BIN)/laion-fmri reference --check
+
+wheel:
+	$(PYTHON) -m venv --clear build/wheel
+	build/wheel/bin/python -m pip install --quiet .
+	cd build && wheel/bin/laion-fmri catalog validate && wheel/bin/laion-fmri ls > /dev/null
 
 clean:
 	rm -rf .venv demo build dist
