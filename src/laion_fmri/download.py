@@ -14,10 +14,9 @@ from typing import Any
 from laion_fmri.catalog import catalog_path, load_catalog
 from laion_fmri.catalog.models import CatalogFile
 from laion_fmri.config import data_root
-from laion_fmri.fetch import Report, ask_consent, carry_out, each, policies, refusals, survey, warn_of
+from laion_fmri.fetch import Report, ask_consent, policies, run, survey
 from laion_fmri.loaders import LocalFile
 from laion_fmri.local import artifact_source
-from laion_fmri.progress import progress
 from laion_fmri.selection import resolve_request, usable_jobs
 from laion_fmri.source import Source
 from laion_fmri.storage.bucket import Bucket
@@ -100,11 +99,7 @@ def download(*args: Any, **kwargs: Any) -> Report:
     workers = usable_jobs(given["n_jobs"])
     ask_consent(policies(catalog, request), root, catalog_path().parent)
     bucket = Bucket(catalog.remote, workers)
-    plan = survey(catalog, request, bucket, root)
-    for message in refusals(plan):
-        warnings.warn(message, UserWarning, stacklevel=2)
-    with progress(plan) as shown:
-        return carry_out(plan, bucket, workers, each(shown, warn_of))
+    return run(survey(catalog, request, bucket, root), bucket, workers)
 
 
 download.__signature__ = download_signature(load_catalog())  # type: ignore[attr-defined]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,13 +16,12 @@ from laion_fmri.catalog.rules import Access, Acknowledge, Tree
 from laion_fmri.catalog.templates import fields, fill, local_path
 from laion_fmri.discovery import find_subjects
 from laion_fmri.errors import NoMatchingDataError
+from laion_fmri.progress import OnEvent, progress
 from laion_fmri.selection import DownloadRequest
 from laion_fmri.storage.bucket import Bucket
 from laion_fmri.storage.disk import free_bytes, local_sizes
 from laion_fmri.storage.plan import Action, Plan, RemoteFile, planned, wanted_files
 from laion_fmri.storage.transfer import Denied, Done, Event, Failed, transfer
-
-OnEvent = Callable[[Event], None]
 
 
 @dataclass(frozen=True)
@@ -144,8 +143,33 @@ def ask_consent(asked: Iterable[Access], root: Path, texts: Path) -> None:
             acknowledge(policy, root, texts)
 
 
-def carry_out(plan: Plan, bucket: Bucket, n_jobs: int, on_event: OnEvent) -> Report:
-    """Transfer what a plan lacks and report it."""
+def run(plan: Plan, bucket: Bucket, n_jobs: int) -> Report:
+    """Transfer what a plan lacks, showing the progress, and report it.
+
+    Warns
+    -----
+    UserWarning
+        For each file that the plan refuses, that the bucket denies, or that could not be fetched.
+    """
+    for file in plan.of(Action.REFUSE):
+        warnings.warn(f"{file.key} is refused: {file.reason}", UserWarning, stacklevel=3)
+    with progress(plan) as shown:
+
+        def tell(event: Event) -> None:
+            shown(event)
+            _warn_of(event)
+
+        return _carry_out(plan, bucket, n_jobs, tell)
+
+
+def _warn_of(event: Event) -> None:
+    if isinstance(event, Denied):
+        warnings.warn(event.reason, UserWarning, stacklevel=5)
+    elif isinstance(event, Failed):
+        warnings.warn(f"{event.file.key} was not fetched: {event.reason}", UserWarning, stacklevel=5)
+
+
+def _carry_out(plan: Plan, bucket: Bucket, n_jobs: int, on_event: OnEvent) -> Report:
     start = time.monotonic()
     ends: dict[type[Event], list[str]] = {Done: [], Denied: [], Failed: []}
     received = 0
@@ -163,35 +187,3 @@ def carry_out(plan: Plan, bucket: Bucket, n_jobs: int, on_event: OnEvent) -> Rep
         bytes=received,
         seconds=time.monotonic() - start,
     )
-
-
-def warning_for(event: Event) -> str | None:
-    """Return what a user has to be told about an event, if anything."""
-    if isinstance(event, Denied):
-        return event.reason
-    if isinstance(event, Failed):
-        return f"{event.file.key} was not fetched: {event.reason}"
-    return None
-
-
-def warn_of(event: Event) -> None:
-    """Issue a UserWarning for a file that was denied or failed."""
-    message = warning_for(event)
-    if message:
-        warnings.warn(message, UserWarning, stacklevel=2)
-
-
-def each(*listeners: OnEvent) -> OnEvent:
-    """Return a listener that hands an event on to several."""
-
-    def tell(event: Event) -> None:
-        for listener in listeners:
-            listener(event)
-
-    return tell
-
-
-def refusals(plan: Plan) -> Iterator[str]:
-    """Yield what a user has to be told about files that a plan refuses."""
-    for file in plan.of(Action.REFUSE):
-        yield f"{file.key} is refused: {file.reason}"

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 from laion_fmri.storage.plan import Action, Plan
 from laion_fmri.storage.transfer import Advanced, Denied, Done, Event, Failed
 
-if TYPE_CHECKING:
-    from laion_fmri.fetch import OnEvent
+OnEvent = Callable[[Event], None]
 
 _SECONDS_BETWEEN_LINES = 10.0
 _STEP = 1000

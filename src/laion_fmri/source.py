@@ -19,10 +19,9 @@ from laion_fmri.catalog.rules import Tree
 from laion_fmri.catalog.templates import listing_prefix, local_path, parse
 from laion_fmri.config import data_root
 from laion_fmri.errors import DataNotDownloadedError, NoMatchingDataError
-from laion_fmri.fetch import Report, ask_consent, carry_out, each, listing, warn_of
+from laion_fmri.fetch import Report, ask_consent, listing, run
 from laion_fmri.loaders import Loader, LocalFile, Request, get_loader
 from laion_fmri.missing import missing_text
-from laion_fmri.progress import progress
 from laion_fmri.selection import usable_jobs
 from laion_fmri.storage.bucket import Bucket
 from laion_fmri.storage.disk import free_bytes, local_sizes
@@ -120,7 +119,7 @@ class Source:
         return self._plan(Bucket(self.artifact.remote), self._root)
 
     def _plan(self, bucket: Bucket, root: Path) -> Plan:
-        listed: dict[str, list[RemoteFile]] = {}
+        listed: dict[tuple[str, str], list[RemoteFile]] = {}
         wanted: dict[str, tuple[Tree, RemoteFile]] = {}
         entities = dict(self.artifact.entities)
         for files, chosen in self._specs():
@@ -144,15 +143,16 @@ class Source:
         files: FileSpec,
         chosen: Mapping[str, tuple[str, ...] | None],
         bucket: Bucket,
-        listed: dict[str, list[RemoteFile]],
+        listed: dict[tuple[str, str], list[RemoteFile]],
     ) -> Iterator[RemoteFile]:
         template, values = complete(self.name, files, chosen)
         has_sidecar = isinstance(files, Artifact) and files.sidecar
         for wanted in (template, _sidecar(template)) if has_sidecar else (template,):
             for prefix in listing_prefix(files.tree.prefix or "", values):
-                if prefix not in listed:
-                    listed[prefix] = list(listing(files.tree, prefix, bucket))
-                for file in listed[prefix]:
+                place = (files.tree.name, prefix)
+                if place not in listed:
+                    listed[place] = list(listing(files.tree, prefix, bucket))
+                for file in listed[place]:
                     bound = parse(wanted, files.entities, local_path(file.key, files.entities))
                     if bound is not None and _chosen(bound, values):
                         yield file
@@ -177,14 +177,14 @@ class Source:
         LicenseNotAcceptedError, RemoteError, OfflineError, NoSpaceError
             As for `laion_fmri.download.download`.
         """
+        complete(self.name, self.artifact, self.choice.entities)
         root, workers = self._root, usable_jobs(n_jobs)
         ask_consent([self.artifact.access], root, self.texts or catalog_path().parent)
         bucket = Bucket(self.artifact.remote, workers)
         plan = self._plan(bucket, root)
         if not plan.files:
             raise NoMatchingDataError(f"{self.name}: {bucket.url} has no file of {self._chosen_text()}")
-        with progress(plan) as shown:
-            return carry_out(plan, bucket, workers, each(shown, warn_of))
+        return run(plan, bucket, workers)
 
     def read(self, **options: Any) -> Any:
         """Return the data in memory; see the catalog entry for what it is. Never downloads.
