@@ -516,3 +516,28 @@ def test_the_commonest_script_is_one_call_and_saves_as_it_is(here, tmp_path):
     on = {dim: {name for name, coord in read.coords.items() if coord.dims == (dim,)} for dim in read.dims}
     assert on["trial"] == {"label", "session", "run", "beta_index", "repetition", "trial_key", "subject"}
     assert on["voxel"] > {*"ijkxyz", "region", "voxel_subject", *VARIANTS}
+
+
+def test_a_mask_keeps_the_voxels_where_it_is_true_and_goes_together_with_rois(betas, here):
+    inside = brain(here)
+    mask = np.arange(inside.sum()) % 3 == 0
+    data = betas(**ONE, mask=mask)
+    np.testing.assert_array_equal(data.values, responses(here)[:, mask])
+    both = betas(**ONE, mask=mask, roi="V1v")
+    np.testing.assert_array_equal(both.values, responses(here)[:, mask & roi(here, "V1v")[inside]])
+    assert "mask" not in data.attrs
+
+
+def test_a_map_takes_the_same_mask(here):
+    mask = np.arange(brain(here).sum()) < 7
+    cat = laion_fmri.open_catalog()
+    np.testing.assert_array_equal(cat.r2(subject="03").read(mask=mask).i, cat.betas(**ONE).read(mask=mask).i)
+
+
+def test_a_mask_that_is_none_is_refused_and_shows_briefly_when_it_is_one(here):
+    betas = laion_fmri.open_catalog().betas
+    with pytest.raises(SelectionError, match=r"mask has type int64 and shape \(3,\); expected bool"):
+        betas(mask=np.arange(3))
+    with pytest.raises(SelectionError, match=r"mask has shape \(5,\); expected bool of shape \(\d+,\)"):
+        betas(**ONE).read(mask=np.ones(5, bool))
+    assert "option, 4 of 9:" in repr(betas(mask=np.arange(9) < 4))

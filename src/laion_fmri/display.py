@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from html import escape
+from typing import Any
 
 from laion_fmri.catalog.entities import Entity
-from laion_fmri.catalog.models import Artifact
+from laion_fmri.catalog.models import Artifact, Option
 from laion_fmri.catalog.rules import Access
 from laion_fmri.catalog.words import listed
 from laion_fmri.progress import size_text
@@ -46,8 +47,7 @@ def source_rows(source: Source) -> Rows:
         text = listed(chosen) if chosen else f"not chosen: {values_text(entity)}"
         rows.append((name, text))
     for name, option in source.artifact.options.items():
-        value = source.choice.options[name]
-        rows.append((name, f"option, {value if value is not None else 'off'}: {option.description}"))
+        rows.append((name, f"option, {_chosen_text(option, source.choice.options[name])}: {option.description}"))
     size = source.artifact.size
     return [
         *rows,
@@ -56,6 +56,12 @@ def source_rows(source: Source) -> Rows:
         ("access", access_text(source.artifact.access)),
         ("release", f"{source.artifact.dataset.title} {source.artifact.dataset.release}"),
     ]
+
+
+def _chosen_text(option: Option, value: Any) -> str:
+    if value is None:
+        return "off"
+    return f"{value.sum()} of {value.size}" if option.type == "mask" else str(value)
 
 
 def source_text(source: Source) -> str:

@@ -20,7 +20,7 @@ from laion_fmri.catalog.templates import listing_prefix, local_path, parse
 from laion_fmri.config import data_root
 from laion_fmri.errors import DataNotDownloadedError, NoMatchingDataError
 from laion_fmri.fetch import Report, ask_consent, listing, run
-from laion_fmri.loaders import Loader, LocalFile, Request, get_loader
+from laion_fmri.loaders import Allocate, Loader, LocalFile, Request, get_loader
 from laion_fmri.missing import missing_text
 from laion_fmri.selection import usable_jobs
 from laion_fmri.storage.bucket import Bucket
@@ -209,8 +209,12 @@ class Source:
         """Return the same object as `read`, lazily: nothing but headers and tables is read before it is computed."""
         return self(**options)._load("to_dask")
 
-    def _load(self, how: str) -> Any:
-        request = Request(self.artifact, self.present(), self.choice.options, self._find)
+    def read_into(self, allocate: Allocate) -> Any:
+        """Return the same as `read`; a series of volumes in an array that `allocate(shape, dtype)` makes."""
+        return self._load("read", allocate)
+
+    def _load(self, how: str, allocate: Allocate | None = None) -> Any:
+        request = Request(self.artifact, self.present(), self.choice.options, self._find, allocate)
         load: Callable[[Request], Any] = getattr(self.loader, how)
         data = load(request)
         if hasattr(data, "coords"):

@@ -107,7 +107,7 @@ class Subject(SubjectFiles):
         Parameters
         ----------
         session, roi, mask, mask_source
-            See `Subject`. With `mask`, all voxels of one session are in memory until it is applied.
+            See `Subject`.
         nc_threshold : float, optional
             Keep the voxels whose noise ceiling in the same session reaches this, in percent, 0 to 100.
         stimuli : str, optional
@@ -257,25 +257,18 @@ class Subject(SubjectFiles):
         return self._voxels(roi, mask, mask_source).millimetres.T.copy()
 
     def _voxels(self, roi: Regions | None, mask: Array | None, mask_source: str) -> Axis:
-        from laion_fmri.voxel_space import brain_axis, masked
+        from laion_fmri.voxel_space import brain_axis
 
         _refuse_both(roi, mask)
-        axis = brain_axis(self.id, mask_source, roi)
-        return axis if mask is None else masked(axis, mask)
+        return brain_axis(self.id, mask_source, roi, mask)
 
     def _vectors(self, source: Source, entity: str, wanted: Any, mask: Array | None) -> Any:
         import numpy as np
 
-        from laion_fmri.voxel_space import columns_of
-
-        options = source.choice.options
-        _refuse_both(options["roi"], mask)
-        axis = None if mask is None else self._voxels(None, mask, options["mask_source"])
+        _refuse_both(source.choice.options["roi"], mask)
 
         def read(one: Source) -> Array:
-            data = one.read()
-            values = data.values if axis is None else data.values[..., columns_of(axis, data)]
-            return np.ascontiguousarray(values, np.float32)
+            return np.ascontiguousarray(one.read(mask=mask).values, np.float32)
 
         return one_or_each(source, entity, wanted, read, session_prefix() if entity == "ses" else "")
 

@@ -9,7 +9,6 @@ from typing import Any
 
 import nibabel
 import numpy as np
-import xarray as xr
 
 from laion_fmri.errors import SelectionError
 from laion_fmri.loaders import LocalFile, Request
@@ -32,9 +31,9 @@ def brain_volume(subject: str, mask_source: str, res: str | None) -> Array:
     return read_volume(read_header(file.path), np.dtype(bool))
 
 
-def brain_axis(subject: str, mask_source: str, roi: Regions | None = None) -> Axis:
-    """Return the voxels of a subject's brain mask, or those of them in ROIs; just those that betas have."""
-    betas = artifact_source("betas")(subject=subject, mask_source=mask_source, roi=roi)
+def brain_axis(subject: str, mask_source: str, roi: Regions | None = None, mask: Array | None = None) -> Axis:
+    """Return the voxels of a subject's brain mask, of ROIs or where `mask` is True; just those that betas have."""
+    betas = artifact_source("betas")(subject=subject, mask_source=mask_source, roi=roi, mask=mask)
     (bare,) = betas.choice.entities["subject"] or ()
 
     def find(join: str, values: Mapping[str, str]) -> tuple[LocalFile, ...]:
@@ -62,23 +61,6 @@ def among(axis: Axis, positions: Array) -> Array:
     found = np.zeros(len(axis), bool)
     found[np.searchsorted(axis.positions, positions)] = True
     return found
-
-
-def masked(axis: Axis, mask: Any) -> Axis:
-    """Return the voxels of an axis where `mask` is True; SelectionError where it does not fit the axis."""
-    wanted = np.asarray(mask)
-    if wanted.dtype != bool or wanted.shape != (len(axis),):
-        raise SelectionError(
-            f"mask has shape {wanted.shape} and type {wanted.dtype}; expected bool of shape ({len(axis)},), "
-            f"one value for each voxel of the brain mask {axis.header.path}"
-        )
-    return axis.keep(wanted)
-
-
-def columns_of(axis: Axis, data: xr.DataArray) -> Array:
-    """Return which voxels of labelled data belong to an axis, as bool."""
-    positions = np.ravel_multi_index((data["i"].values, data["j"].values, data["k"].values), axis.header.grid)
-    return np.isin(positions, axis.positions)
 
 
 def whole_grid(axis: Axis, values: Any, dtype: Any) -> Array:

@@ -34,8 +34,9 @@ class Option(Strict):
     ----------
     description : str
         One sentence.
-    type : {"choice", "flag", "names", "number", "regions"}
-        What a caller gives: one of the choices, True, text or a list of texts, a number, or queries of regions.
+    type : {"choice", "flag", "mask", "names", "number", "regions"}
+        What a caller gives: one of the choices, True, a bool array, text or a list of texts, a number, or queries of
+        regions.
     choices : dict of str to str
         What the loader makes of each choice.
     default : str, optional
@@ -49,7 +50,7 @@ class Option(Strict):
     """
 
     description: str
-    type: Literal["choice", "flag", "names", "number", "regions"]
+    type: Literal["choice", "flag", "mask", "names", "number", "regions"]
     choices: dict[str, str] = Field(default={})
     default: str | None = None
     minimum: float | None = None

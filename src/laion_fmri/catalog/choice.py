@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -98,15 +98,20 @@ def _option(name: str, option: str, rule: Option, value: Any) -> Any:
         return value
     if rule.type == "number":
         return _number(name, option, rule, value)
-    if rule.type == "flag":
-        return _flag(name, option, value)
-    return _names(name, option, value) if rule.type == "names" else _regions(name, option, value)
+    return _CHECKS[rule.type](name, option, value)
 
 
 def _flag(name: str, option: str, value: Any) -> bool | None:
     if not isinstance(value, bool):
         raise SelectionError(f"{name}: {option}={value!r} is neither True nor False")
     return value or None
+
+
+def _mask(name: str, option: str, value: Any) -> Any:
+    kind, shape = getattr(value, "dtype", type(value).__name__), getattr(value, "shape", ())
+    if str(kind) != "bool" or len(shape) != 1:
+        raise SelectionError(f"{name}: {option} has type {kind} and shape {shape}; expected bool of shape (n_voxels,)")
+    return value
 
 
 def _number(name: str, option: str, rule: Option, value: Any) -> float:
@@ -147,6 +152,14 @@ def _queries(name: str, option: str, value: Any) -> tuple[str, ...]:
         except SelectionError as error:
             raise SelectionError(f"{name}: {option}={error}") from None
     return texts
+
+
+_CHECKS: dict[str, Callable[[str, str, Any], Any]] = {
+    "flag": _flag,
+    "mask": _mask,
+    "names": _names,
+    "regions": _regions,
+}
 
 
 def complete(name: str, files: FileSpec, entities: Mapping[str, tuple[str, ...] | None]) -> tuple[str, Values]:

@@ -29,6 +29,10 @@ LOADERS = {
 }
 
 
+Allocate = Callable[[tuple[int, ...], Any], Any]
+"""``numpy.empty``, or what takes its place: an array of a shape and a dtype, whose values do not matter."""
+
+
 @dataclass(frozen=True)
 class LocalFile:
     """A file that is here, with the entity values of its name (labels as local names write them)."""
@@ -52,12 +56,15 @@ class Request:
     find : callable
         ``find(join, {"subject": "03", "ses": "01"})`` returns the local files of a join, or raises
         `DataNotDownloadedError` with the command that fetches them.
+    allocate : callable, optional
+        Makes the array that a series of volumes is read into; in memory where left out.
     """
 
     artifact: Artifact
     files: tuple[LocalFile, ...]
     options: Mapping[str, Any]
     find: Callable[[str, Mapping[str, str]], tuple[LocalFile, ...]]
+    allocate: Allocate | None = None
 
 
 class Loader(Protocol):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import xarray as xr
 
 from laion_fmri.catalog.words import listed
@@ -59,7 +60,7 @@ def _attributes(request: Request, headers: Sequence[Header]) -> dict[str, Any]:
     attrs: dict[str, Any] = {**common_attributes(request)}
     if all(same_grid(header, headers[0]) for header in headers):
         attrs |= {"grid": list(headers[0].grid), "affine": headers[0].affine.ravel().tolist()}
-    attrs |= {name: _plain(value) for name, value in request.options.items()}
+    attrs |= {name: _plain(value) for name, value in request.options.items() if not isinstance(value, np.ndarray)}
     return {name: value for name, value in attrs.items() if value is not None}
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from laion_fmri.loaders import Allocate
 from laion_fmri.loaders.nifti import Array
 from laion_fmri.loaders.parts import Part
 from laion_fmri.loaders.voxels import Axis
@@ -47,9 +48,11 @@ class Matrix:
         rows, columns = _slices(self.heights), _slices([len(axis) for axis in self.axes])
         return {(row, column): answer[rows[row], columns[column]] for row, column in self.parts}
 
-    def read(self) -> Array:
-        """Return the answer; each part is read straight into its block."""
-        answer = np.full((sum(self.heights), sum(map(len, self.axes))), self._missing, self.dtype)
+    def read(self, allocate: Allocate = np.empty) -> Array:
+        """Return the answer in new memory; each part is read straight into its block."""
+        answer: Array = allocate((sum(self.heights), sum(map(len, self.axes))), self.dtype)
+        if len(self.parts) < len(self.heights) * len(self.axes):
+            answer[:] = self._missing
         for (row, column), block in self._blocks(answer).items():
             _fill(self.parts[row, column], self.axes[column].offsets, block, self.zero)
         return answer

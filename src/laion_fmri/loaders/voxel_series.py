@@ -69,7 +69,7 @@ def read(request: Request) -> xr.DataArray:
         If `roi` is unknown or has no voxel in the brain mask.
     """
     matrix, rows = _planned(request)
-    answer = matrix.read()
+    answer = matrix.read(request.allocate or np.empty)
     if request.options.get("nan") == _DROP:
         whole = matrix.whole_voxels(answer)
         axes = [axis.keep(wanted) for axis, wanted in zip(matrix.axes, whole, strict=True)]

@@ -141,7 +141,7 @@ def voxel_axes(request: Request) -> dict[Owner, Axis]:
         If there is no such ROI, or none of its voxels lies in the brain mask.
     """
     owners = dict.fromkeys(owner_of(request, file) for file in request.files)
-    return {owner: _in_rois(request, _in_brain(request, owner)) for owner in owners}
+    return {owner: _in_rois(request, _masked(request, _in_brain(request, owner))) for owner in owners}
 
 
 def _in_brain(request: Request, owner: Owner) -> Axis:
@@ -149,6 +149,19 @@ def _in_brain(request: Request, owner: Owner) -> Axis:
     header = read_header(file.path)
     mask = read_volume(header, _BOOL)
     return Axis(owner, header, np.flatnonzero(mask.ravel()))
+
+
+def _masked(request: Request, axis: Axis) -> Axis:
+    wanted = request.options.get("mask")
+    if wanted is None:
+        return axis
+    values = np.asarray(wanted)
+    if values.shape != (len(axis),):
+        raise SelectionError(
+            f"mask has shape {values.shape}; expected bool of shape ({len(axis)},), one value for each voxel of the "
+            f"brain mask of {owner_text(axis.owner)}, {axis.header.path}; choose one subject, and its mask_source"
+        )
+    return axis.keep(values)
 
 
 def _in_rois(request: Request, axis: Axis) -> Axis:

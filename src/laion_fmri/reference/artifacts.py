@@ -114,6 +114,8 @@ def _possible(rule: Option) -> str:
         return "a name or a list of names"
     if rule.type == "flag":
         return code("True")
+    if rule.type == "mask":
+        return "a bool array"
     if rule.type == "regions":
         named = "; ".join(f"{code(name)} is {code(query)}" for name, query in rule.named.items())
         names = f"; {named}" if named else ""
