@@ -10,7 +10,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from laion_fmri.catalog import load_catalog
-from laion_fmri.catalog.filters import held_out_test
+from laion_fmri.catalog.filters import gated_test, held_out_test
+from laion_fmri.catalog.policies import Acknowledge
 from laion_fmri.catalog.templates import local_path
 from laion_fmri.config import dataset_initialize
 from laion_fmri.sandbox import make_dataset, serve
@@ -64,10 +65,10 @@ def no_config(tmp_path_factory, monkeypatch):
 
 @pytest.fixture(autouse=True)
 def data_of_examples(request):
-    """Give the examples of docstrings that load something a data directory with everything that is public."""
+    """Give the examples of docstrings that load something a data directory with everything but held-out data."""
     is_example = isinstance(request.node, pytest.DoctestItem)
     if is_example and re.search(r">>> .*(load_\w+|Captions|Segmentations)\(", request.node.dtest.docstring):
-        request.getfixturevalue("here_all")
+        request.getfixturevalue("here_images")
 
 
 @pytest.fixture(scope="session")
@@ -105,19 +106,21 @@ def fresh_dir(no_config, tmp_path):
 def data_dir(fresh_dir):
     """A configured data directory in which the licence is accepted."""
     for policy in load_catalog().definitions.access.values():
-        marker = fresh_dir / policy.marker
-        marker.parent.mkdir(exist_ok=True)
-        marker.touch()
+        if isinstance(policy, Acknowledge):
+            marker = fresh_dir / policy.marker
+            marker.parent.mkdir(exist_ok=True)
+            marker.touch()
     return fresh_dir
 
 
-def bring(miniature, data_dir, part=""):
-    """Copy the public files whose key has `part` to where a download puts them."""
+def bring(miniature, data_dir, part="", gated=False):
+    """Copy the files whose key has `part`, and that are public or `gated`, to where a download puts them."""
     catalog = load_catalog()
     held_out = held_out_test(catalog.remote.held_out, catalog.entities)
+    is_gated = gated_test(source.args for source in catalog.sources.values())
     for path in miniature.rglob("*"):
         key = path.relative_to(miniature).as_posix()
-        if path.is_file() and part in key and not held_out(key):
+        if path.is_file() and part in key and not held_out(key) and is_gated(key) == gated:
             target = data_dir / local_path(key, catalog.entities)
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, target)
@@ -136,6 +139,13 @@ def here_all(miniature, data_dir):
     """A data directory with everything that is public."""
     bring(miniature, data_dir)
     return data_dir
+
+
+@pytest.fixture
+def here_images(miniature, here_all):
+    """A data directory with everything that is public, and the images that are given under an agreement."""
+    bring(miniature, here_all, gated=True)
+    return here_all
 
 
 @pytest.fixture

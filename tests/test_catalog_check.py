@@ -146,7 +146,13 @@ CASES = {
     ),
     "unknown access policy": (
         Edit(CC0, "acknowledge", "acknowlege"),
-        [Told(0, "x-definitions.access.cc0.policy", "'acknowlege' is not possible; use 'open', 'acknowledge'; did")],
+        [
+            Told(
+                0,
+                "x-definitions.access.cc0.policy",
+                "'acknowlege' is not possible; use 'open', 'acknowledge', 'agreement'; did",
+            )
+        ],
     ),
     "missing access policy": (
         Edit(CC0, "      policy: acknowledge", "      # none"),
@@ -203,6 +209,18 @@ CASES = {
     "access text that is not there": (
         Edit(CC0, "texts/license-cc0.txt", "texts/licence.txt"),
         [Told(0, "x-definitions.access.cc0.text", "there is no file texts/licence.txt beside the catalog")],
+    ),
+    "agreement with an unknown service": (
+        Edit("    agreement: &agreement", "service: access", "service: acess"),
+        [Told(0, "x-definitions.access.agreement.service", "there is no service acess; did you mean `access`?")],
+    ),
+    "agreement with a service where there is none": (
+        Edit("  services:", "    access: https", "    acces: https"),
+        [Told("      service:", "x-definitions.access.agreement.service", "there is no service access")],
+    ),
+    "background that is no colour": (
+        Edit("  stimuli:", "[128, 128, 128]", "[128, 128, 256]"),
+        [Told(0, "sources.stimuli.args.layout.background.2", "less than or equal to 255")],
     ),
     "join to an unknown artifact": (
         Edit("    brain_mask: &brain_mask", "artifact: brain_mask", "artifact: brainmask"),

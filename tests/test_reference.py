@@ -20,6 +20,7 @@ ROOT = Path(__file__).parents[1]
 DOCS, SCHEMAS = ROOT / "docs", ROOT / "schemas"
 CATALOG = load_catalog()
 SOURCES = CATALOG.sources
+GATED = [name for name, source in SOURCES.items() if source.args.access.policy == "agreement"]
 
 
 def page(name: str) -> str:
@@ -136,7 +137,9 @@ def test_a_page_holds_files_access_layout_and_joins(name):
     assert f"({artifact.access.url})" in text
     assert getattr(artifact.access, "answer", "") in text
     assert code(artifact.tree.name) in text
-    assert (artifact.tree.flag or "always") in text
+    tree = artifact.tree
+    way = f"--{tree.flag.replace('_', '-')}" if tree.flag else f"{PROGRAM} {tree.command}" if tree.command else ""
+    assert (f"downloaded with {code(way)}" if way else "downloaded always") in text
     assert code(artifact.loader) in text
     assert all(code(dim) in text for dim in artifact.layout.dims if not artifact.layout.columns)
     assert (artifact.layout.units or "") in text
@@ -190,13 +193,23 @@ PAGES = sorted((DOCS / "reference").glob("*.md"))
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
-def test_the_python_examples_of_a_page_run(path, server, data_dir, monkeypatch):
+def test_the_python_examples_of_a_page_run(path, server, data_dir, monkeypatch, request):
     monkeypatch.chdir(ROOT)
+    if path.stem in GATED:
+        request.getfixturevalue("here_images")
     for example in blocks(path.read_text(encoding="utf-8"), "python"):
         exec(example, {})
 
 
-@pytest.mark.parametrize("name", SOURCES)
+@pytest.mark.parametrize("name", GATED)
+def test_the_page_of_gated_files_says_where_to_apply_and_shows_no_download(name):
+    text = page(name)
+    assert f"[apply]({SOURCES[name].args.access.request})" in text
+    assert "download()" not in text
+    assert blocks(text, "sh") == []
+
+
+@pytest.mark.parametrize("name", [name for name in SOURCES if name not in GATED])
 def test_the_command_of_a_page_downloads_what_its_example_reads(name, server, data_dir, monkeypatch):
     narrow, *wide = blocks(page(name), "sh")
     assert run(narrow) == 0

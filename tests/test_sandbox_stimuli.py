@@ -231,7 +231,7 @@ def test_files_about_images_have_the_same_bytes_in_every_miniature_of_the_same_a
     for name in ("a", "b"):
         make_dataset(tmp_path / name, **SMALL)
     files = sorted(path.name for path in (tmp_path / "a/stimuli").iterdir())
-    assert len(files) == 8
+    assert len(files) == 9
     assert filecmp.cmpfiles(tmp_path / "a/stimuli", tmp_path / "b/stimuli", files, shallow=False) == (files, [], [])
 
 
@@ -250,7 +250,7 @@ def test_what_a_model_sees_and_people_write_does_not_depend_on_the_other_images(
 
 def test_a_catalog_without_these_artifacts_gets_the_table_of_the_images_only(tmp_path):
     catalog = load_catalog()
-    wanted = {"embeddings", "captions", "segmentations", "segmentation_table"}
+    wanted = {"stimuli", "embeddings", "captions", "segmentations", "segmentation_table"}
     assert wanted <= set(catalog.sources)
     sources = {name: source for name, source in catalog.sources.items() if name not in wanted}
     make_dataset(tmp_path, catalog.model_copy(update={"sources": sources}), **SMALL)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from laion_fmri.catalog import catalog_path, load_catalog, read_text
-from laion_fmri.catalog.rules import Acknowledge
+from laion_fmri.catalog.policies import Acknowledge
 from laion_fmri.selection import resolve_subject_id
 
 __all__ = [

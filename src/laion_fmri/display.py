@@ -8,17 +8,19 @@ from typing import Any
 
 from laion_fmri.catalog.entities import Entity
 from laion_fmri.catalog.models import Artifact, Option
-from laion_fmri.catalog.rules import Access
+from laion_fmri.catalog.policies import Access
 from laion_fmri.catalog.words import listed
 from laion_fmri.progress import size_text
 from laion_fmri.source import Source
+
+_CONDITIONS = {"open": "no conditions", "acknowledge": "acknowledged once", "agreement": "under an agreement"}
 
 Rows = list[tuple[str, str]]
 
 
 def access_text(policy: Access) -> str:
     """Return an access policy in a few words."""
-    return f"{policy.license}, {'acknowledged once' if policy.policy == 'acknowledge' else 'no conditions'}"
+    return f"{policy.license}, {_CONDITIONS[policy.policy]}"
 
 
 def values_text(entity: Entity) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 
 from laion_fmri.catalog import catalog_path, load_catalog
 from laion_fmri.catalog.models import CatalogFile
+from laion_fmri.catalog.policies import Acknowledge
 from laion_fmri.config import data_root
 from laion_fmri.fetch import Report, ask_consent, policies, run, survey
 from laion_fmri.loaders import LocalFile
@@ -125,7 +126,8 @@ def accept_license() -> None:
     LicenseNotAcceptedError
         If it is declined.
     """
-    ask_consent(load_catalog().definitions.access.values(), data_root(), catalog_path().parent)
+    asked = [policy for policy in load_catalog().definitions.access.values() if isinstance(policy, Acknowledge)]
+    ask_consent(asked, data_root(), catalog_path().parent)
 
 
 def accept_licenses(include_stimuli: bool = False) -> None:

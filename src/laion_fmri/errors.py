@@ -68,6 +68,10 @@ class DataNotDownloadedError(DataNotFoundError):
     """A loader needs a file that is not in the data directory."""
 
 
+class StimuliNotDownloadedError(DataNotDownloadedError):
+    """The images, or the table of what is known of them, are not in the data directory."""
+
+
 class NoMatchingDataError(DataNotFoundError):
     """A request matched no file of the dataset."""
 
@@ -78,6 +82,12 @@ class DataFormatError(LaionFMRIError, ValueError):
 
 class LicenseNotAcceptedError(LaionFMRIError, RuntimeError):
     """The licence was declined, or nobody was there to answer."""
+
+    exit_code = 3
+
+
+class AccessServiceError(LaionFMRIError, RuntimeError):
+    """Files that are given under an agreement cannot be had."""
 
     exit_code = 3
 

@@ -12,10 +12,11 @@ from laion_fmri.access.acknowledge import acknowledge
 from laion_fmri.catalog.entities import ALL
 from laion_fmri.catalog.filters import held_out_test
 from laion_fmri.catalog.models import CatalogFile
-from laion_fmri.catalog.rules import Access, Acknowledge, Tree
+from laion_fmri.catalog.policies import Access, Acknowledge, Agreement
+from laion_fmri.catalog.rules import Tree
 from laion_fmri.catalog.templates import fields, fill, local_path
 from laion_fmri.discovery import find_subjects
-from laion_fmri.errors import NoMatchingDataError
+from laion_fmri.errors import AccessServiceError, NoMatchingDataError
 from laion_fmri.progress import OnEvent, progress
 from laion_fmri.selection import DownloadRequest
 from laion_fmri.storage.bucket import Bucket
@@ -137,10 +138,16 @@ def policies(catalog: CatalogFile, request: DownloadRequest) -> list[Access]:
 
 
 def ask_consent(asked: Iterable[Access], root: Path, texts: Path) -> None:
-    """Ask for what each policy asks, unless it was given before."""
+    """Ask for what each policy asks, unless it was given before; AccessServiceError where it asks for an agreement."""
     for policy in asked:
         if isinstance(policy, Acknowledge):
             acknowledge(policy, root, texts)
+        if isinstance(policy, Agreement):
+            raise AccessServiceError(
+                f"{policy.license}: these files are given under a data-use agreement ({policy.url}), and this version "
+                f"does not fetch them yet. Apply in a browser at {policy.request}, and save what it gives you below "
+                f"{root}, at the path that laion-fmri ls shows"
+            )
 
 
 def run(plan: Plan, bucket: Bucket, n_jobs: int) -> Report:

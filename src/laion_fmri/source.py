@@ -174,12 +174,15 @@ class Source:
         ------
         NoMatchingDataError
             If the remote has no such file.
+        AccessServiceError
+            If the files are given under an agreement, and are not here.
         LicenseNotAcceptedError, RemoteError, OfflineError, NoSpaceError
             As for `laion_fmri.download.download`.
         """
         complete(self.name, self.artifact, self.choice.entities)
         root, workers = self._root, usable_jobs(n_jobs)
-        ask_consent([self.artifact.access], root, self.texts or catalog_path().parent)
+        if not (self.artifact.access.policy == "agreement" and self._is_here()):
+            ask_consent([self.artifact.access], root, self.texts or catalog_path().parent)
         bucket = Bucket(self.artifact.remote, workers)
         plan = self._plan(bucket, root)
         if not plan.files:
@@ -224,6 +227,10 @@ class Source:
     def present(self) -> tuple[LocalFile, ...]:
         """Return the files of the selection, or raise DataNotDownloadedError unless all of them are here."""
         return self._present(self.artifact, self.choice.entities)
+
+    def _is_here(self) -> bool:
+        sizes = [entry.size for entry in self.files()]
+        return bool(sizes) and None not in sizes
 
     def _find(self, join: str, values: Mapping[str, str]) -> tuple[LocalFile, ...]:
         files = self.artifact.joins[join]

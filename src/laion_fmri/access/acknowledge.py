@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from laion_fmri.catalog import read_text
-from laion_fmri.catalog.rules import Acknowledge
+from laion_fmri.catalog.policies import Acknowledge
 from laion_fmri.errors import LicenseNotAcceptedError
 
 

@@ -10,8 +10,9 @@ from pydantic_core import PydanticCustomError
 
 from laion_fmri.catalog import templates
 from laion_fmri.catalog.entities import Entity, Strict
+from laion_fmri.catalog.policies import Access
 from laion_fmri.catalog.regions import Regions
-from laion_fmri.catalog.rules import Access, Dataset, S3Remote, Tree
+from laion_fmri.catalog.rules import Dataset, S3Remote, Tree
 from laion_fmri.catalog.words import did_you_mean
 from laion_fmri.errors import SelectionError
 
@@ -25,6 +26,8 @@ Paths = Annotated[
     BeforeValidator(lambda value: (value,) if isinstance(value, str) else value),
     WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]}),
 ]
+
+Intensity = Annotated[int, Field(ge=0, le=255)]
 
 
 class Option(Strict):
@@ -97,6 +100,8 @@ class Layout(Strict):
         Columns of a table.
     datasets : dict of str to str
         Where an HDF5 file holds what the loader reads: name of a dataset by its role.
+    background : tuple of int, optional
+        Colour on which transparent images are shown: red, green and blue, 0 to 255.
     """
 
     dims: tuple[str, ...]
@@ -104,6 +109,7 @@ class Layout(Strict):
     units: str | None = None
     columns: dict[str, Column] = Field(default={})
     datasets: dict[str, str] = Field(default={})
+    background: tuple[Intensity, Intensity, Intensity] | None = None
 
 
 class Size(Strict):

@@ -9,8 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
+from laion_fmri.catalog.artifacts import Artifact
 from laion_fmri.catalog.entities import Entity, one_or_many
 from laion_fmri.catalog.rules import HeldOut
+from laion_fmri.catalog.templates import local_path, parse
 from laion_fmri.catalog.words import did_you_mean
 from laion_fmri.errors import SelectionError
 
@@ -150,5 +152,15 @@ def held_out_test(rule: HeldOut | None, entities: Mapping[str, Entity]) -> Test:
         return bool(folder(key)) and not any(
             key.startswith(exempt.prefix) and any(part in key for part in exempt.contains) for exempt in rule.exempt
         )
+
+    return test
+
+
+def gated_test(artifacts: Iterable[Artifact]) -> Test:
+    """Return the test for keys that are given under an agreement only, and that the remote therefore denies."""
+    gated = [(template, one.entities) for one in artifacts if one.access.policy == "agreement" for template in one.path]
+
+    def test(key: str) -> bool:
+        return any(parse(template, entities, local_path(key, entities)) is not None for template, entities in gated)
 
     return test

@@ -12,8 +12,9 @@ from pydantic import Field
 
 from laion_fmri.catalog.artifacts import Artifact, Column, FileSpec, Join, Layout, Option, Size
 from laion_fmri.catalog.entities import Entity, Strict
+from laion_fmri.catalog.policies import Access
 from laion_fmri.catalog.regions import Regions
-from laion_fmri.catalog.rules import Access, Dataset, Discovery, S3Remote, Tree
+from laion_fmri.catalog.rules import Dataset, Discovery, S3Remote, Tree
 from laion_fmri.catalog.words import did_you_mean
 from laion_fmri.errors import SelectionError
 

@@ -113,57 +113,6 @@ class S3Remote(Strict):
         return f"s3://{self.bucket}"
 
 
-class Open(Strict):
-    """Access without conditions.
-
-    Attributes
-    ----------
-    policy : {"open"}
-        What the user does: nothing.
-    license : str
-        SPDX identifier of the licence.
-    url : str
-        Text of the licence.
-    """
-
-    policy: Literal["open"]
-    license: str
-    url: str
-
-
-class Acknowledge(Strict):
-    """Access after one typed answer, remembered in the data directory.
-
-    Attributes
-    ----------
-    policy : {"acknowledge"}
-        What the user does: type an answer, once.
-    license : str
-        SPDX identifier of the licence.
-    url : str
-        Text of the licence.
-    text : str
-        File beside the catalog that is shown before.
-    prompt : str
-        What asks for the answer.
-    answer : str
-        The answer that is typed.
-    marker : str
-        File in the data directory that remembers it.
-    """
-
-    policy: Literal["acknowledge"]
-    license: str
-    url: str
-    text: str
-    prompt: str
-    answer: str
-    marker: str
-
-
-Access = Annotated[Open | Acknowledge, Field(discriminator="policy")]
-
-
 class Forced(Strict):
     """A file that is fetched whenever a filter names a value, whatever the other filters say.
 

@@ -17,6 +17,7 @@ from laion_fmri.catalog.words import did_you_mean
 from laion_fmri.errors import CatalogError
 
 LOADERS = {
+    "images": "laion_fmri.loaders.images",
     "json": "laion_fmri.loaders.json",
     "masks": "laion_fmri.loaders.masks",
     "matrix": "laion_fmri.loaders.matrix_file",

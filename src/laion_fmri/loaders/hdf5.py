@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -152,6 +152,23 @@ def read_text(source: Stored) -> Array:
                 f"{source.path}, dataset {source.name} holds {dataset.dtype}, not text; download it again"
             )
         return np.array(dataset.asstr()[()], dtype=str)
+
+
+def stored_bytes(path: Path, layout: Layout, role: str) -> Stored:
+    """Find a dataset of a file whose rows are bytes, each of a length of its own; see `stored`."""
+    source = stored(path, layout, role, 1)
+    if h5py.check_vlen_dtype(source.dtype) != np.uint8:
+        raise DataFormatError(
+            f"{path}, dataset {source.name} holds {source.dtype}; expected bytes of variable length. Download it again"
+        )
+    return source
+
+
+def read_bytes(source: Stored, rows: Iterable[int]) -> list[bytes]:
+    """Read some rows of a dataset that `stored_bytes` found, in the order given; no others are read."""
+    with _opened(source.path) as file:
+        dataset = file[source.name]
+        return [dataset[int(row)].tobytes() for row in rows]
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from laion_fmri.catalog.models import Artifact, Column
 from laion_fmri.catalog.words import listed
 from laion_fmri.errors import DataFormatError, SelectionError
 from laion_fmri.loaders import Request
-from laion_fmri.loaders.attributes import without_grid
+from laion_fmri.loaders.attributes import column_coords, without_grid
 from laion_fmri.loaders.hdf5 import Array, Stored, lazy_rows, read_rows, stored
 from laion_fmri.loaders.names import require_names
 from laion_fmri.loaders.table import read_table
@@ -133,12 +133,5 @@ def _problem(numbers: Array, count: int) -> str | None:
 
 def _labelled(request: Request, table: pd.DataFrame, data: Any) -> xr.DataArray:
     dims, entities = request.artifact.layout.dims, request.files[0].entities
-    clash = sorted({*dims, *entities}.intersection(table))
-    if clash:
-        raise DataFormatError(
-            f"the table of masks has a column {clash[0]}, the name of a dimension or an entity; rename it"
-        )
-    text = set(table.select_dtypes(exclude=["number", "bool"]))
-    columns = ((str(name), cells) for name, cells in table.items())
-    coords = {name: (dims[0], cells.to_numpy(str if name in text else None)) for name, cells in columns}
+    coords = column_coords(table, dims[0], (*dims, *entities))
     return without_grid(request, data, dims, {**entities, **coords})

@@ -9,7 +9,8 @@ from typing import Any
 
 from laion_fmri.catalog.entities import ALL, Entity
 from laion_fmri.catalog.models import Artifact, FileSpec, Option
-from laion_fmri.catalog.rules import Access, HeldOut, Tree
+from laion_fmri.catalog.policies import Access
+from laion_fmri.catalog.rules import HeldOut, Tree
 from laion_fmri.catalog.templates import fields
 from laion_fmri.cli.flags import flag_of
 from laion_fmri.loaders import get_loader
@@ -21,6 +22,8 @@ def access(policy: Access) -> str:
     licence = link(policy.license, policy.url)
     if policy.policy == "open":
         return f"{licence}; nothing to accept"
+    if policy.policy == "agreement":
+        return f"{licence}, a data-use agreement; {link('apply', policy.request)} for the files"
     return f"{licence}; shown before the first download, accepted once by typing {code(policy.answer)}"
 
 
@@ -38,7 +41,9 @@ def aliases(entity: Entity) -> str:
 
 def downloaded(tree: Tree) -> str:
     """Return when a download takes a tree."""
-    return f"with {code(flag_of(tree.flag))} or {code(f'{tree.flag}=True')}" if tree.flag else "always"
+    if tree.flag:
+        return f"with {code(flag_of(tree.flag))} or {code(f'{tree.flag}=True')}"
+    return f"with {code(f'laion-fmri {tree.command}')}" if tree.command else "always"
 
 
 def entity_table(spec: FileSpec) -> str:

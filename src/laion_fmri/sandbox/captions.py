@@ -1,4 +1,4 @@
-"""What made-up images show, and what people and a language model write about them."""
+"""What people and a language model write about made-up images."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from laion_fmri.sandbox import images
 from laion_fmri.sandbox.chance import generator
+from laion_fmri.sandbox.scenes import scene
 
 Row = dict[str, object]
 
@@ -13,11 +14,6 @@ _COLUMNS = (
     *("image_name", "caption_idx", "source", "caption"),
     *("origin_collection", "participant_id", "ai_model"),
 )
-_NOUNS = (
-    *("red, rusty bicycle", "wooden table", "street lamp", "dog", "small, striped cup"),
-    *("woman in a raincoat", "stack of books", "palm tree", "umbrella", "brick wall"),
-)
-_PLACES = ("on a beach", "in a quiet street", "in front of a window", "under a bridge", "in a field, at dusk")
 _SENTENCES = (
     "{one} beside {other}, {place}.",
     "{one} {place}",
@@ -33,19 +29,13 @@ _AI_MODEL = "gpt-5.1"
 _PEOPLE = 5000
 
 
-def things(name: str, seed: int) -> tuple[str, str]:
-    """Return the two things that an image shows, the main one first."""
-    one, other = generator(seed, "things", name).choice(_NOUNS, 2, replace=False).tolist()
-    return images.concept(name) or one, other
-
-
 def caption_rows(name: str, seed: int) -> Iterator[Row]:
     """Yield the captions of an image, that of the AI first, then those of people from the best on."""
     chance = generator(seed, "captions", name)
-    one, other = map(_with_article, things(name, seed))
+    shown = scene(name, seed)
+    one, other = (_with_article(thing.noun) for thing in shown.things[:2])
     texts = [
-        _sentence(_SENTENCES[n], one=one, other=other, place=str(chance.choice(_PLACES)))
-        for n in chance.permutation(len(_SENTENCES))
+        _sentence(_SENTENCES[n], one=one, other=other, place=shown.place) for n in chance.permutation(len(_SENTENCES))
     ]
     if images.is_shared(name) and images.pool(name) != "OOD":
         yield _row(name, 0, "ai", texts.pop(), _AI_MODEL, "", _AI_MODEL)

@@ -61,7 +61,7 @@ def make_dataset(
     features : tuple of int
         Width of an image embedding: of SigLIP2 the second, of all other models the first; really 1024 and 1152.
     pixels : int
-        Height and width of a segmentation mask; really 1000.
+        Height and width of an image and of its segmentation masks; really 1000.
     seed : int
         Other seeds give other numbers in the same files.
 

@@ -71,6 +71,14 @@ def write_stack(path: Path, name: str, shape: tuple[int, ...], layers: Iterable[
             stack[row] = layer
 
 
+def write_bytes(path: Path, name: str, rows: Sequence[bytes]) -> None:
+    """Write an HDF5 file of one dataset, whose rows are bytes, each of a length of its own."""
+    with h5py.File(_made(path), "w") as file:
+        dataset = file.create_dataset(name, (len(rows),), h5py.vlen_dtype(np.uint8))
+        for row, data in enumerate(rows):
+            dataset[row] = np.frombuffer(data, np.uint8)
+
+
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
     """Write a JSON file."""
     write_text(path, json.dumps(content, indent=2) + "\n")

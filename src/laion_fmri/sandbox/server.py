@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from laion_fmri.catalog import CatalogFile, load_catalog
-from laion_fmri.catalog.filters import held_out_test
+from laion_fmri.catalog.filters import gated_test, held_out_test
 from laion_fmri.errors import LaionFMRIError
 
 _PACKAGES = ("moto", "flask", "flask_cors")
@@ -63,7 +63,8 @@ class Server:
 def serve(folder: Path, catalog: CatalogFile | None = None) -> Iterator[Server]:
     """Serve a folder as the bucket of a catalog's remote.
 
-    Anyone may list all keys and get the public files, also by range; held-out files answer 403. Each server
+    Anyone may list all keys and get the public files, also by range; those that are held out or given under an
+    agreement answer 403. Each server
     is a process with a state of its own, so several can run at once and each starts clean. Neither the
     environment nor standard output is touched.
 
@@ -72,7 +73,7 @@ def serve(folder: Path, catalog: CatalogFile | None = None) -> Iterator[Server]:
     folder : Path
         Relative paths below it are the keys.
     catalog : CatalogFile, optional
-        Names the bucket, its region and what is held out; the one of the package where left out.
+        Names the bucket, its region and what is not public; the one of the package where left out.
 
     Yields
     ------
@@ -135,6 +136,7 @@ def _owner(endpoint: str, region: str) -> Any:
 
 def _upload(folder: Path, server: Server, catalog: CatalogFile) -> None:
     held_out = held_out_test(catalog.remote.held_out, catalog.entities)
+    gated = gated_test(source.args for source in catalog.sources.values())
     place = {"CreateBucketConfiguration": {"LocationConstraint": catalog.remote.region}}
     server.owner.create_bucket(
         Bucket=server.bucket, ACL="public-read", **(place if catalog.remote.region != _UNNAMED_REGION else {})
@@ -142,7 +144,7 @@ def _upload(folder: Path, server: Server, catalog: CatalogFile) -> None:
 
     def put(path: Path) -> None:
         key = path.relative_to(folder).as_posix()
-        acl = "private" if held_out(key) else "public-read"
+        acl = "private" if held_out(key) or gated(key) else "public-read"
         server.owner.put_object(Bucket=server.bucket, Key=key, Body=path.read_bytes(), ACL=acl)
 
     with ThreadPoolExecutor(_WORKERS) as workers:

@@ -1,4 +1,4 @@
-"""What the dataset has about its images: their table, embeddings, captions and segmentation masks."""
+"""The images of the dataset, and what it has about them: their table, embeddings, captions and segmentation masks."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from laion_fmri.catalog.models import Artifact
 from laion_fmri.sandbox import files, images
 from laion_fmri.sandbox.captions import Row, caption_rows
 from laion_fmri.sandbox.chance import generator
+from laion_fmri.sandbox.paint import covered, picture_file
 from laion_fmri.sandbox.responses import FEATURES, image_features
 from laion_fmri.sandbox.segmentations import make_masks
 
@@ -24,7 +25,7 @@ _NOT_NORMALISED = {"DINOv2"}
 
 @dataclass(frozen=True)
 class Stimuli:
-    """The images of a miniature. Each kind of file has them in an order of its own.
+    """The images of a miniature. Their table and they themselves have one order, each other kind of file its own.
 
     Attributes
     ----------
@@ -35,7 +36,7 @@ class Stimuli:
     features : tuple of int
         Width of an embedding: of most models, and of the wide one.
     pixels : int
-        Edge of a mask.
+        Edge of an image and of a mask.
     seed : int
         Of all that is random.
     """
@@ -58,6 +59,11 @@ def write_stimuli(folder: Path, catalog: CatalogFile, stimuli: Stimuli) -> None:
     if "stimulus_metadata" in artifacts:
         rows = [_about(name, stimuli.subjects) for name in stimuli.ordered("metadata")]
         files.write_rows(folder / artifacts["stimulus_metadata"].path[0], rows)
+    if "stimuli" in artifacts:
+        encoded = [picture_file(name, stimuli.pixels, stimuli.seed) for name in stimuli.ordered("metadata")]
+        files.write_bytes(
+            folder / artifacts["stimuli"].path[0], artifacts["stimuli"].layout.datasets["values"], encoded
+        )
     if "embeddings" in artifacts:
         _write_embeddings(folder, artifacts["embeddings"], stimuli)
     if "captions" in artifacts:
@@ -109,5 +115,5 @@ def _write_segmentations(folder: Path, stack: Artifact, table: Artifact, stimuli
     rows = [masks[n].row(number, stimuli.pixels) for number, n in enumerate(order)]
     files.write_rows(folder / table.path[0], sorted(rows, key=lambda row: (str(row["image_name"]), str(row["noun"]))))
     shape = (len(masks), stimuli.pixels, stimuli.pixels)
-    layers = (masks[n].outline.mask(stimuli.pixels) for n in order)
+    layers = (covered(masks[n].thing, stimuli.pixels) for n in order)
     files.write_stack(folder / stack.path[0], stack.layout.datasets["values"], shape, layers)
