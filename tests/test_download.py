@@ -3,8 +3,10 @@
 import errno
 import filecmp
 import io
+import itertools
 import shutil
 import subprocess
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -22,6 +24,7 @@ from laion_fmri.config import dataset_initialize
 from laion_fmri.discovery import get_subjects
 from laion_fmri.download import accept_license, accept_licenses, download
 from laion_fmri.errors import NoSpaceError, OfflineError, RemoteError, SelectionError
+from laion_fmri.storage.origin import Body
 from laion_fmri.storage.plan import Action, Plan, PlannedFile
 from laion_fmri.storage.transfer import Advanced, Failed, transfer
 
@@ -250,6 +253,17 @@ def tiny_disk(tmp_path):
     subprocess.run(["umount", folder], check=True)
 
 
+class Given:
+    """An origin that gives what the test says."""
+
+    def __init__(self, chunks):
+        self.chunks = chunks
+
+    @contextmanager
+    def open(self, key, start=0, stop=None, etag=None):
+        yield Body(iter(self.chunks))
+
+
 def one_file_plan(folder, size):
     file = PlannedFile("a/b.bin", "a/b.bin", size, "tree", Action.DOWNLOAD, "not here yet")
     return Plan("s3://bucket", str(folder), 10**9, (file,))
@@ -257,25 +271,21 @@ def one_file_plan(folder, size):
 
 def test_a_disk_that_fills_up_leaves_nothing_and_says_so(tiny_disk):
     with pytest.raises(NoSpaceError, match="make room") as caught:
-        list(transfer(one_file_plan(tiny_disk, 10**6), lambda key: iter([bytes(10**5)] * 10)))
+        list(transfer(one_file_plan(tiny_disk, 10**6), Given([bytes(10**5)] * 10)))
     assert caught.value.__cause__.errno == errno.ENOSPC
     assert files_below(tiny_disk) == set()
 
 
 @pytest.mark.parametrize("chunks", [[b"x" * 10], [b"x" * 60, b"x" * 60], []])
 def test_a_body_of_another_length_is_never_published(tmp_path, chunks):
-    events = list(transfer(one_file_plan(tmp_path, 100), lambda key: iter(chunks)))
+    events = list(transfer(one_file_plan(tmp_path, 100), Given(chunks)))
     assert isinstance(events[-1], Failed)
     assert "of 100 bytes" in events[-1].reason
     assert files_below(tmp_path) == set()
 
 
 def test_a_transfer_that_is_interrupted_leaves_no_partial_file(tmp_path):
-    def endless(key):
-        while True:
-            yield b"x"
-
-    events = transfer(one_file_plan(tmp_path, 10**9), endless)
+    events = transfer(one_file_plan(tmp_path, 10**9), Given(itertools.repeat(b"x")))
     assert any(isinstance(event, Advanced) for event in events)
     events.close()
     assert files_below(tmp_path) == set()
@@ -285,7 +295,7 @@ def test_a_failed_refetch_keeps_the_file_that_was_there(tmp_path):
     target = tmp_path / "a" / "b.bin"
     target.parent.mkdir()
     target.write_bytes(b"old")
-    list(transfer(one_file_plan(tmp_path, 100), lambda key: iter([b"x"])))
+    list(transfer(one_file_plan(tmp_path, 100), Given([b"x"])))
     assert target.read_bytes() == b"old"
 
 

@@ -96,6 +96,38 @@ class RemoteError(LaionFMRIError, ConnectionError):
     """The remote cannot be reached or answered with an error."""
 
 
+class DeniedError(RemoteError):
+    """The remote has a file and does not give it."""
+
+
+class GoneError(RemoteError):
+    """The remote has no such file, or no longer."""
+
+
+class ChangedError(RemoteError):
+    """The remote has another version of a file than the one that was asked for."""
+
+
+class ExpiredError(RemoteError):
+    """The address of a file was valid for a time that is over; asked again, its origin uses a new one."""
+
+
+class PassingError(RemoteError):
+    """Something that may be over when it is tried again: a broken connection, a busy server.
+
+    Parameters
+    ----------
+    message : str
+        What happened.
+    after : float, optional
+        Seconds after which the remote wants to be asked again.
+    """
+
+    def __init__(self, message: str, after: float | None = None) -> None:
+        super().__init__(message)
+        self.after = after
+
+
 class OfflineError(RemoteError):
     """``LAION_FMRI_OFFLINE`` forbids the network and the data is not here."""
 

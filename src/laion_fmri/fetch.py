@@ -180,7 +180,7 @@ def _carry_out(plan: Plan, bucket: Bucket, n_jobs: int, on_event: OnEvent) -> Re
     start = time.monotonic()
     ends: dict[type[Event], list[str]] = {Done: [], Denied: [], Failed: []}
     received = 0
-    for event in transfer(plan, bucket.chunks, n_jobs):
+    for event in transfer(plan, bucket, n_jobs):
         on_event(event)
         if type(event) in ends:
             ends[type(event)].append(event.file.key)

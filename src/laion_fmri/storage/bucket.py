@@ -13,15 +13,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from laion_fmri.catalog.rules import S3Remote
-from laion_fmri.errors import OfflineError, RemoteError
+from laion_fmri.errors import ChangedError, DeniedError, GoneError, OfflineError, PassingError, RemoteError
+from laion_fmri.storage.origin import Body
 from laion_fmri.storage.plan import RemoteFile
 
 _CHUNK = 1 << 20
 _DENIED = {"403", "AccessDenied", "Forbidden"}
-
-
-class DeniedError(RemoteError):
-    """The bucket lists a key and does not give it."""
+_ERRORS = {"NoSuchKey": GoneError, "404": GoneError, "412": ChangedError, "PreconditionFailed": ChangedError}
 
 
 class Bucket:
@@ -64,13 +62,13 @@ class Bucket:
         """Yield every file whose key begins with `prefix`, page by page."""
         for page in self._pages(Prefix=prefix):
             for item in page.get("Contents", ()):
-                yield RemoteFile(item["Key"], item["Size"])
+                yield _file(item)
 
     def folder(self, prefix: str) -> tuple[list[RemoteFile], list[str]]:
         """Return the files directly below a prefix, and the names of the folders there."""
         files, folders = [], []
         for page in self._pages(Prefix=prefix, Delimiter="/"):
-            files += [RemoteFile(item["Key"], item["Size"]) for item in page.get("Contents", ())]
+            files += [_file(item) for item in page.get("Contents", ())]
             folders += [item["Prefix"][len(prefix) : -1] for item in page.get("CommonPrefixes", ())]
         return files, folders
 
@@ -78,20 +76,16 @@ class Bucket:
         with self._told(f"{self.url}/{arguments['Prefix']}"):
             yield from self._client.get_paginator("list_objects_v2").paginate(Bucket=self._remote.bucket, **arguments)
 
-    def chunks(self, key: str) -> Iterator[bytes]:
-        """Yield the bytes of a file.
-
-        Raises
-        ------
-        DeniedError
-            If the bucket does not give the file.
-        RemoteError
-            If the bucket cannot be reached, or the connection breaks.
-        """
+    @contextmanager
+    def open(self, key: str, start: int = 0, stop: int | None = None, etag: str | None = None) -> Iterator[Body]:
+        """Give the bytes of a file; see `laion_fmri.storage.origin.Origin`."""
+        condition = {"IfMatch": etag} if etag else {}
+        part = {"Range": f"bytes={start}-{'' if stop is None else stop - 1}"} if start or stop is not None else {}
         with self._told(f"{self.url}/{key}"):
-            body = self._client.get_object(Bucket=self._remote.bucket, Key=key)["Body"]
+            answer = self._client.get_object(Bucket=self._remote.bucket, Key=key, **condition, **part)
+            body = answer["Body"]
             try:
-                yield from body.iter_chunks(_CHUNK)
+                yield Body(body.iter_chunks(_CHUNK), *_place(answer), answer.get("ETag"))
             finally:
                 body.close()
 
@@ -106,7 +100,7 @@ class Bucket:
             code = error.response.get("Error", {}).get("Code", "")
             if code in _DENIED:
                 raise DeniedError(f"Access denied: {address}") from error
-            raise RemoteError(f"{address}: the bucket answered {code}: {error}") from error
+            raise _ERRORS.get(code, RemoteError)(f"{address}: the bucket answered {code}: {error}") from error
         except EndpointConnectionError as error:
             endpoint = "{0.scheme}://{0.netloc}".format(urlsplit(error.kwargs.get("endpoint_url", self.url)))
             raise RemoteError(
@@ -116,4 +110,17 @@ class Bucket:
         except (BotoCoreError, OSError, ValueError) as error:
             if isinstance(error, RemoteError):
                 raise
-            raise RemoteError(f"{address}: {error}; run the same again to continue") from error
+            raise PassingError(f"{address}: {error}; run the same again to continue") from error
+
+
+def _file(item: dict[str, Any]) -> RemoteFile:
+    return RemoteFile(item["Key"], item["Size"], item.get("ETag"))
+
+
+def _place(answer: dict[str, Any]) -> tuple[int, int]:
+    """Return where the bytes of an answer begin, and how many the whole file has."""
+    place = answer.get("ContentRange")
+    if place is None:
+        return 0, answer["ContentLength"]
+    span, _, total = place.removeprefix("bytes ").partition("/")
+    return int(span.partition("-")[0]), int(total)

@@ -35,10 +35,24 @@ _MOST_SHOWN = 10
 
 @dataclass(frozen=True)
 class RemoteFile:
-    """A key of the remote and its size in bytes."""
+    """A file of the remote.
+
+    Attributes
+    ----------
+    key : str
+        Its key.
+    size : int
+        Bytes.
+    etag : str, optional
+        Names its version, where the remote tells; quoted, as on the wire.
+    sha256 : str, optional
+        Hexadecimal digest of its bytes, where it is known beforehand.
+    """
 
     key: str
     size: int
+    etag: str | None = None
+    sha256: str | None = None
 
 
 @dataclass(frozen=True)
@@ -59,6 +73,8 @@ class PlannedFile:
         What happens to it.
     reason : str
         Why.
+    etag, sha256 : str, optional
+        As of `RemoteFile`.
     """
 
     key: str
@@ -67,6 +83,8 @@ class PlannedFile:
     tree: str
     action: Action
     reason: str
+    etag: str | None = None
+    sha256: str | None = None
 
 
 @dataclass(frozen=True, repr=False)
@@ -193,7 +211,7 @@ def planned(
             action, reason = Action.REFUSE, "another key has the same local path"
         else:
             action, reason = decide(path, file.size, local_sizes.get(path))
-        decided.append(PlannedFile(file.key, path, file.size, tree.name, action, reason))
+        decided.append(PlannedFile(file.key, path, file.size, tree.name, action, reason, file.etag, file.sha256))
     return tuple(decided)
 
 

@@ -18,11 +18,9 @@ from pathlib import Path
 from threading import Event as Flag
 from typing import BinaryIO
 
-from laion_fmri.errors import LaionFMRIError, NoSpaceError, RemoteError
-from laion_fmri.storage.bucket import DeniedError
+from laion_fmri.errors import DeniedError, LaionFMRIError, NoSpaceError, RemoteError
+from laion_fmri.storage.origin import Origin
 from laion_fmri.storage.plan import Action, Plan, PlannedFile
-
-Chunks = Callable[[str], Iterator[bytes]]
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 
@@ -70,15 +68,15 @@ class Failed(Event):
         return str(self.error)
 
 
-def transfer(plan: Plan, chunks: Chunks, n_jobs: int = 1) -> Iterator[Event]:
+def transfer(plan: Plan, origin: Origin, n_jobs: int = 1) -> Iterator[Event]:
     """Fetch the files of a plan, `n_jobs` at a time.
 
     Parameters
     ----------
     plan : Plan
         What to fetch, and where to.
-    chunks : callable
-        Returns the bytes of a key, piece by piece.
+    origin : Origin
+        Gives the bytes.
     n_jobs : int
         Files under way at once.
 
@@ -101,7 +99,7 @@ def transfer(plan: Plan, chunks: Chunks, n_jobs: int = 1) -> Iterator[Event]:
     open_ends = len(files)
     with _workers(n_jobs, stop) as pool:
         for file in files:
-            pool.submit(_fetch, file, root, chunks, events.put, stop)
+            pool.submit(_fetch, file, root, origin, events.put, stop)
         while open_ends:
             event = events.get()
             if isinstance(event, Failed) and getattr(event.error, "errno", None) in _FULL:
@@ -129,10 +127,10 @@ def _workers(n_jobs: int, stop: Flag) -> Iterator[ThreadPoolExecutor]:
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _fetch(file: PlannedFile, root: Path, chunks: Chunks, tell: Callable[[Event], None], stop: Flag) -> None:
+def _fetch(file: PlannedFile, root: Path, origin: Origin, tell: Callable[[Event], None], stop: Flag) -> None:
     tell(Started(file))
     try:
-        _publish(file, root, chunks, tell, stop)
+        _publish(file, root, origin, tell, stop)
     except DeniedError as error:
         tell(Denied(file, str(error)))
     except (LaionFMRIError, OSError) as error:
@@ -143,12 +141,12 @@ def _fetch(file: PlannedFile, root: Path, chunks: Chunks, tell: Callable[[Event]
         tell(Done(file))
 
 
-def _publish(file: PlannedFile, root: Path, chunks: Chunks, tell: Callable[[Event], None], stop: Flag) -> None:
+def _publish(file: PlannedFile, root: Path, origin: Origin, tell: Callable[[Event], None], stop: Flag) -> None:
     target = root / file.path
     target.parent.mkdir(parents=True, exist_ok=True)
-    with _private(target) as (part, out):
+    with _private(target) as (part, out), origin.open(file.key, etag=file.etag) as body:
         received = 0
-        for chunk in chunks(file.key):
+        for chunk in body.chunks:
             if stop.is_set():
                 raise RemoteError(f"{file.key}: stopped; run the same again to continue")
             out.write(chunk)
