@@ -28,6 +28,8 @@ from laion_fmri.storage.disk import free_bytes, local_sizes
 from laion_fmri.storage.find import expected_files
 from laion_fmri.storage.plan import Plan, RemoteFile, planned
 
+_RULES: Any = {"names": True, "columns": {"__all__": {"names"}}}  # too long to be shown
+
 
 @dataclass(frozen=True)
 class FileEntry:
@@ -267,7 +269,7 @@ class Source:
             "options": {name: option.model_dump(exclude_none=True) for name, option in self.artifact.options.items()},
             "selection": {name: list(values) for name, values in self.choice.entities.items() if values},
             "access": self.artifact.access.model_dump(),
-            "layout": self.artifact.layout.model_dump(exclude_none=True),
+            "layout": self.artifact.layout.model_dump(exclude_none=True, exclude=_RULES),
             "size": self.artifact.size.model_dump(),
             "release": self.artifact.dataset.release,
         }

@@ -10,6 +10,7 @@ from pydantic_core import PydanticCustomError
 
 from laion_fmri.catalog import templates
 from laion_fmri.catalog.entities import Entity, Strict
+from laion_fmri.catalog.layout import Layout, Reference
 from laion_fmri.catalog.policies import Access
 from laion_fmri.catalog.regions import Regions
 from laion_fmri.catalog.rules import Dataset, S3Remote, Tree
@@ -26,8 +27,6 @@ Paths = Annotated[
     BeforeValidator(lambda value: (value,) if isinstance(value, str) else value),
     WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]}),
 ]
-
-Intensity = Annotated[int, Field(ge=0, le=255)]
 
 
 class Option(Strict):
@@ -70,48 +69,6 @@ class Option(Strict):
         return default
 
 
-class Column(Strict):
-    """A column of a table.
-
-    Attributes
-    ----------
-    dtype : {"str", "int64", "float64", "bool"}
-        Type of its values.
-    description : str
-        One sentence.
-    """
-
-    dtype: Literal["str", "int64", "float64", "bool"]
-    description: str
-
-
-class Layout(Strict):
-    """What ``read()`` returns: dimensions, type and units, or columns.
-
-    Attributes
-    ----------
-    dims : tuple of str
-        Names of the dimensions, in order.
-    dtype : str, optional
-        NumPy type of an array.
-    units : str, optional
-        Units of an array.
-    columns : dict of str to Column
-        Columns of a table.
-    datasets : dict of str to str
-        Where an HDF5 file holds what the loader reads: name of a dataset by its role.
-    background : tuple of int, optional
-        Colour on which transparent images are shown: red, green and blue, 0 to 255.
-    """
-
-    dims: tuple[str, ...]
-    dtype: str | None = None
-    units: str | None = None
-    columns: dict[str, Column] = Field(default={})
-    datasets: dict[str, str] = Field(default={})
-    background: tuple[Intensity, Intensity, Intensity] | None = None
-
-
 class Size(Strict):
     """How large one file is, about.
 
@@ -152,6 +109,14 @@ class FileSpec(Strict):
         found = [message for _, message in templates.misfits(self.entities, self.path, self._options())]
         if found:
             raise PydanticCustomError(MISFIT, "{found}", {"found": "; ".join(found)})
+        return self
+
+    @model_validator(mode="after")
+    def _owners_are_entities(self) -> FileSpec:
+        for name, column in self.layout.columns.items():
+            if column.owner is not None and column.owner not in self.entities:
+                hint = did_you_mean(column.owner, self.entities)
+                raise ValueError(f"the owner in column {name} is {column.owner}, which is not among the entities{hint}")
         return self
 
     def _options(self) -> Collection[str]:
@@ -226,3 +191,20 @@ class Artifact(FileSpec):
 
     def _options(self) -> Collection[str]:
         return self.options
+
+    @model_validator(mode="after")
+    def _references_fit(self) -> Artifact:
+        for layout in (self.layout, *(join.layout for join in self.joins.values())):
+            for name, column in layout.columns.items():
+                if column.known_in is not None:
+                    self._require_column(name, column.known_in)
+        return self
+
+    def _require_column(self, name: str, where: Reference) -> None:
+        if where.join not in self.joins:
+            hint = did_you_mean(where.join, self.joins)
+            raise ValueError(f"column {name} is known in a join {where.join}, which is not among the joins{hint}")
+        columns = self.joins[where.join].layout.columns
+        if where.column not in columns:
+            hint = did_you_mean(where.column, columns)
+            raise ValueError(f"column {name} is known in a column {where.column} that {where.join} has not{hint}")

@@ -10,8 +10,10 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from laion_fmri.catalog.artifacts import Artifact, Column, FileSpec, Join, Layout, Option, Size
+from laion_fmri.catalog.artifacts import Artifact, FileSpec, Join, Option, Size
 from laion_fmri.catalog.entities import Entity, Strict
+from laion_fmri.catalog.image_names import ImageNames
+from laion_fmri.catalog.layout import Column, Layout
 from laion_fmri.catalog.policies import Access
 from laion_fmri.catalog.regions import Regions
 from laion_fmri.catalog.rules import Dataset, Discovery, S3Remote, Tree
@@ -57,6 +59,8 @@ class Definitions(Strict):
         Addresses of services.
     entities : dict of str to Entity
         Grammar of file names.
+    image_names : ImageNames, optional
+        What the names of images say.
     trees : dict of str to Tree
         Parts of the remote, in the order of downloads.
     joins : dict of str to Join
@@ -74,6 +78,7 @@ class Definitions(Strict):
     access: dict[str, Access]
     services: dict[str, str] = Field(default={})
     entities: dict[str, Entity]
+    image_names: ImageNames | None = None
     trees: dict[str, Tree]
     joins: dict[str, Join] = Field(default={})
     regions: Regions = Field(default={})

@@ -13,14 +13,15 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from laion_fmri.catalog.models import Artifact, Column
+from laion_fmri.catalog.layout import Column
+from laion_fmri.catalog.models import Artifact
 from laion_fmri.catalog.words import listed
 from laion_fmri.errors import DataFormatError, SelectionError
 from laion_fmri.loaders import Request
 from laion_fmri.loaders.attributes import column_coords, without_grid
 from laion_fmri.loaders.hdf5 import Array, Stored, lazy_rows, read_rows, stored
+from laion_fmri.loaders.joined import read_joined
 from laion_fmri.loaders.names import require_names
-from laion_fmri.loaders.table import read_table
 
 _ROLES = {"images": "image", "nouns": "noun"}  # role of the column that an option chooses by
 _MOST_BYTES = 2**31  # that are read without being asked for
@@ -110,7 +111,7 @@ def _table(request: Request, source: Stored) -> pd.DataFrame:
         for option, role in _ROLES.items()
         if option in request.options
     }
-    table = read_table(found.path, join.layout.columns | columns)
+    table = read_joined(request, join, found, columns)
     problem = _problem(table[row].to_numpy(), source.shape[0])
     if problem:
         raise DataFormatError(

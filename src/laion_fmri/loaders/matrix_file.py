@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from laion_fmri.catalog.models import Artifact
+from laion_fmri.catalog.models import Artifact, Layout
 from laion_fmri.errors import DataFormatError, SelectionError
 from laion_fmri.loaders import LocalFile, Request
 from laion_fmri.loaders.attributes import without_grid
+from laion_fmri.loaders.cells import wrong_name
 from laion_fmri.loaders.hdf5 import Array, Stored, lazy_rows, read_rows, read_text, stored
 from laion_fmri.loaders.labels import varying
 from laion_fmri.loaders.names import require_names
@@ -106,10 +107,16 @@ def _matrix(request: Request, file: LocalFile) -> _Matrix:
                 "download it again"
             )
     marks = None if valid is None else read_rows(valid, np.arange(valid.shape[0]), np.dtype(bool))
-    return _Matrix(values, _unique(read_text(names), names), marks)
+    return _Matrix(values, _names(names, layout), marks)
 
 
-def _unique(names: Array, source: Stored) -> Array:
+def _names(source: Stored, layout: Layout) -> Array:
+    """Return the names of the rows; each stands once."""
+    names = read_text(source)
+    wrong = wrong_name(names.tolist(), layout.names) if layout.names else None
+    if wrong:
+        row, why = wrong
+        raise DataFormatError(f"{source.path}, dataset {source.name}, row {row}: {why}. Download the file again")
     found, first, counts = np.unique(names, return_index=True, return_counts=True)
     if len(found) < len(names):
         twice = names[first[counts > 1].min()]

@@ -16,7 +16,7 @@ from laion_fmri.catalog.models import Artifact
 from laion_fmri.catalog.words import listed
 from laion_fmri.errors import DataFormatError, SelectionError
 from laion_fmri.loaders import Request
-from laion_fmri.loaders.table import stack
+from laion_fmri.loaders.delimited import stack
 
 _COLUMNS = {"vertex": np.int64, "x": np.float64, "y": np.float64, "z": np.float64, "value": np.float64}
 

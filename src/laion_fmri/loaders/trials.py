@@ -8,18 +8,18 @@ from fnmatch import fnmatchcase
 import numpy as np
 import pandas as pd
 
-from laion_fmri.catalog.models import Column
+from laion_fmri.catalog.layout import Column
 from laion_fmri.errors import DataFormatError
 from laion_fmri.loaders import LocalFile, Request
+from laion_fmri.loaders.joined import read_joined
 from laion_fmri.loaders.nifti import Array, Header
-from laion_fmri.loaders.table import read_table
 from laion_fmri.loaders.voxels import Owner
 
 INDEX, SESSION, LABEL = "beta_index", "session", "label"
 KEY, REPETITION = "trial_key", "repetition"
 
 _COLUMNS = {  # what every trial table has, whatever else its catalog entry declares
-    INDEX: Column(dtype="int64", description="Volume, counted from 0."),
+    INDEX: Column(dtype="int64", description="Volume, counted from 0.", counts=True),
     SESSION: Column(dtype="str", description="Session, as file names write it."),
     LABEL: Column(dtype="str", description="Name of the stimulus."),
 }
@@ -53,11 +53,11 @@ def read_trials(request: Request, file: LocalFile, header: Header, owner: Owner)
     join = request.artifact.joins["trials"]
     shared = {name: value for name, value in file.entities.items() if name in join.entities}
     (found,) = request.find("trials", shared)
-    table = read_table(found.path, join.layout.columns | _COLUMNS)
-    problem = _count_problem(table, header.volumes) or _cell_problem(table, INDEX, np.arange(len(table)))
+    table = read_joined(request, join, found, _COLUMNS)
+    problem = _count_problem(table, header.volumes)
     for name in shared.keys() - dict(owner).keys():
         token = f"{join.entities[name].key_of(name)}-{shared[name]}"
-        problem = problem or _cell_problem(table, SESSION, token)
+        problem = problem or _session_problem(table, token)
     if problem:
         raise DataFormatError(
             f"{found.path} does not fit {file.path}: {problem}; a trial table has one row for each volume, "
@@ -78,13 +78,11 @@ def _count_problem(table: pd.DataFrame, volumes: int) -> str | None:
     return f"{len(table)} rows for {volumes} volumes, {where}"
 
 
-def _cell_problem(table: pd.DataFrame, column: str, right: Array | str) -> str | None:
-    wrong = np.flatnonzero(table[column] != right)
+def _session_problem(table: pd.DataFrame, session: str) -> str | None:
+    wrong = np.flatnonzero(table[SESSION] != session)
     if not len(wrong):
         return None
-    row = int(wrong[0])
-    expected = right if isinstance(right, str) else right[row]
-    return f"column {column}, row {row} is {table[column][row]}, not {expected}"
+    return f"column {SESSION}, row {wrong[0]} is {table[SESSION][wrong[0]]}, not {session}"
 
 
 def repetitions(table: pd.DataFrame, owners: Iterable[str]) -> pd.Series[int]:

@@ -18,11 +18,11 @@ from laion_fmri.catalog.models import Artifact
 from laion_fmri.errors import DataFormatError, SelectionError
 from laion_fmri.loaders import LocalFile, Request
 from laion_fmri.loaders.ceilings import joins_of_ceilings, reaching, with_ceilings
+from laion_fmri.loaders.delimited import stack
 from laion_fmri.loaders.labels import labelled
 from laion_fmri.loaders.matrix import Matrix, keep_columns
 from laion_fmri.loaders.nifti import read_header, require_same_grid
 from laion_fmri.loaders.parts import Mean, Volumes
-from laion_fmri.loaders.table import stack
 from laion_fmri.loaders.trials import REPETITION, matching, read_trials, repetitions
 from laion_fmri.loaders.voxels import Axis, Owner, joins_of_axis, owner_of, voxel_axes, voxel_coords
 

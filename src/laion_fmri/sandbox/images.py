@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from functools import cache
 
 import numpy as np
 
-OWNERS = {"01": "p01", "06": "p02", "05": "p03", "03": "p04", "07": "p05"}
+from laion_fmri.catalog import load_catalog
+from laion_fmri.image_names import ImageName, parse_image_name
 
 _DISTINCT = 0.73  # images per trial of a session: most are shown once, the others two or three times
 _SHARED = 0.42  # of the images of a session
@@ -40,8 +42,7 @@ _UNIQUE_NAMES = (
     "unique_THINGS_{concept}_{n}_{owner}.jpg",
     "unique_LAION_new_cluster_{cluster}_i{n}_{owner}.jpg",
 )
-_CONCEPTS = ("anteater", "bow_tie", "ice cream", "lighthouse", "t-shirt", "pocket_watch", "zebra")
-_POOLS = {"LAION": "LAION", "THINGS+": "THINGSplus", "THINGS": "THINGS", "NSD": "NSD", "OOD": "OOD"}
+_CONCEPTS = ("anteater", "bow_tie", "ice_cream", "lighthouse", "t-shirt", "pocket_watch", "zebra")
 
 
 def shared_images(trials: int) -> list[str]:
@@ -58,7 +59,7 @@ def shared_images(trials: int) -> list[str]:
 def unique_images(trials: int, subject: str) -> list[str]:
     """Return the images that only this subject sees; their names end in its code, which is not its label."""
     count = _distinct(trials) - _shared_in_session(trials)
-    return [_name(_UNIQUE_NAMES, n, owner=OWNERS[subject]) for n in range(_pool(count))]
+    return [_name(_UNIQUE_NAMES, n, owner=_code(subject)) for n in range(_pool(count))]
 
 
 def session_labels(
@@ -93,12 +94,12 @@ def session_labels(
 
 def planned_repetitions(name: str) -> int:
     """Return how often an image is shown to a subject over all sessions of the real dataset."""
-    return 12 if name.startswith("shared_12rep_") else 4
+    return _said(name).repetitions
 
 
 def is_shared(name: str) -> bool:
     """Tell whether every subject sees an image."""
-    return name.startswith("shared_")
+    return _said(name).shared
 
 
 def pool(name: str) -> str:
@@ -109,18 +110,18 @@ def pool(name: str) -> str:
     >>> pool("unique_THINGS+_zebra_6_p01.jpg")
     'THINGSplus'
     """
-    return next(pool for word, pool in _POOLS.items() if f"_{word}_" in name)
+    return _said(name).source
 
 
-def owner(name: str) -> str:
-    """Return the only subject that sees an image.
+def owner(name: str) -> str | None:
+    """Return the only subject that sees an image, as a BIDS identifier.
 
     Examples
     --------
     >>> owner("unique_THINGS+_zebra_6_p02.jpg")
-    '06'
+    'sub-06'
     """
-    return next(subject for subject, code in OWNERS.items() if f"_{code}." in name)
+    return _said(name).owner
 
 
 def concept(name: str) -> str | None:
@@ -132,6 +133,18 @@ def concept(name: str) -> str | None:
     'bow tie'
     """
     return next((word.replace("_", " ") for word in _CONCEPTS if f"_{word}" in name), None)
+
+
+@cache
+def _said(name: str) -> ImageName:
+    return parse_image_name(name)
+
+
+def _code(subject: str) -> str:
+    """Return the code by which the names of images call a subject."""
+    rules = load_catalog().definitions.image_names
+    owners = rules.owners if rules else {}
+    return next(code for code, owner in owners.items() if owner == f"sub-{subject}")
 
 
 def _name(names: tuple[str, ...], n: int, owner: str = "") -> str:

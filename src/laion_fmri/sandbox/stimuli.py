@@ -79,7 +79,7 @@ def _about(name: str, subjects: Sequence[str]) -> Row:
     return {
         "image_name": name,
         "dataset": images.pool(name),
-        "participant": ";".join(f"sub-{subject}" for subject in (subjects if shared else [images.owner(name)])),
+        "participant": images.owner(name) or ";".join(f"sub-{subject}" for subject in subjects),
         "unique_or_shared": "shared" if shared else "unique",
         "n_reps": f"{images.planned_repetitions(name)}rep",
     }
