@@ -28,10 +28,12 @@ _HOMES = {
     "get_data_dir": "config",
     "get_rois": "discovery",
     "get_subjects": "discovery",
+    "image_names_table": "image_names",
     "load_embeddings": "embeddings",
     "load_subject": "subject",
     "load_subjects": "group",
     "open_catalog": "intake_driver",
+    "parse_image_name": "image_names",
     "resolve_subject_id": "selection",
     "set_data_dir": "config",
 }

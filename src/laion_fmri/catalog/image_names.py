@@ -16,7 +16,16 @@ from laion_fmri.errors import UnknownNameError
 
 _OWNER, _OOD_TYPE = "owner", "ood_type"
 _NUMBERS = ("cluster", "number")
-_GROUPS = (_OWNER, "batch", *_NUMBERS, "concept", _OOD_TYPE, "detail", "encoding")
+GROUPS = {
+    _OWNER: "The only subject that saw the image.",
+    "batch": "Part of the source set.",
+    "cluster": "Cluster of the source set; numbers of different sets have nothing to do with each other.",
+    "number": "Number of the image in its cluster or batch.",
+    "concept": "What the image shows, as the source set calls it.",
+    _OOD_TYPE: "In which way the image is out of distribution.",
+    "detail": "What else the name says.",
+    "encoding": "Encoding of the file, as its extension.",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +90,8 @@ def _has_known_groups(pattern: str) -> str:
     if compiled.groups > len(compiled.groupindex):
         raise ValueError(f"{pattern} has a group without a name; write (?P<name>...) or (?:...)")
     for group in compiled.groupindex:
-        if group not in _GROUPS:
-            raise ValueError(f"there is no group {group}{did_you_mean(group, _GROUPS)}; use {listed(_GROUPS)}")
+        if group not in GROUPS:
+            raise ValueError(f"there is no group {group}{did_you_mean(group, GROUPS)}; use {listed(GROUPS)}")
     return pattern
 
 

@@ -76,6 +76,7 @@ def reference_problems(data: Any, folder: File, loaders: Collection[str] | None)
             yield from _unknown(data, kind, names)
     yield from _artifact_names(data)
     yield from _misfits(data)
+    yield from _owners(data)
     yield from _tree_templates(data)
     yield from _joined_paths(data)
     yield from _chosen_joins(data)
@@ -154,6 +155,17 @@ def _tree_templates(data: Any) -> Found:
             for field in templates.fields(template) if isinstance(template, str) else ():
                 if field != tree.get("choice"):
                     yield (*path, *place), f"{{{field}}} is not the choice of the tree"
+
+
+def _owners(data: Any) -> Found:
+    names = [name for _, name in find(data, _TOP, "discovery", "subjects", "entity") if isinstance(name, str)]
+    for path, block in find(data, _TOP, "entities", *names):
+        with contextlib.suppress(ValidationError):
+            subject = Entity.model_validate(block)
+            known = [f"{subject.key_of(str(path[-1]))}-{value}" for value in subject.known]
+            for place, owner in find(data, _TOP, "image_names", "owners", "*"):
+                if known and isinstance(owner, str) and owner not in known:
+                    yield place, f"{owner} is no subject{did_you_mean(owner, known)}"
 
 
 def _joined_paths(data: Any) -> Found:

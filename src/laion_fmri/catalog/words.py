@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from difflib import SequenceMatcher
 
 _ALIKE = 0.6
@@ -18,9 +19,26 @@ def nearest(wrong: str, right: Iterable[str], most: int = 3) -> list[str]:
     >>> nearest("1", ["01", "02", "10"])
     ['01', '10']
     """
-    likeness = {word: SequenceMatcher(None, wrong.lower(), word.lower()).ratio() for word in right}
-    near = (word for word, ratio in likeness.items() if ratio >= _ALIKE)
-    return sorted(near, key=likeness.__getitem__, reverse=True)[:most]
+    sought = wrong.lower()
+    letters = Counter(sought)
+    words = [(word, word.lower()) for word in dict.fromkeys(right)]
+    limits = [_most_alike(sought, letters, lower) for _, lower in words]
+    found: list[tuple[float, int]] = []
+    enough = _ALIKE
+    for place in sorted(range(len(words)), key=limits.__getitem__, reverse=True):
+        if limits[place] < enough:
+            break
+        ratio = SequenceMatcher(None, sought, words[place][1]).ratio()
+        if ratio >= enough:
+            found = sorted([*found, (-ratio, place)])[:most]
+            enough = -found[-1][0] if len(found) == most else _ALIKE
+    return [words[place][0] for _, place in found]
+
+
+def _most_alike(sought: str, letters: Mapping[str, int], word: str) -> float:
+    """Return what the likeness cannot exceed: that of the same letters in the same order."""
+    length = len(sought) + len(word)
+    return 2 * sum(map(min, letters.values(), map(word.count, letters))) / length if length else 1.0
 
 
 def did_you_mean(wrong: str, right: Iterable[str]) -> str:

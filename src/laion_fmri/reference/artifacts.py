@@ -14,6 +14,7 @@ from laion_fmri.catalog.rules import HeldOut, Tree
 from laion_fmri.catalog.templates import fields
 from laion_fmri.cli.flags import flag_of
 from laion_fmri.loaders import get_loader
+from laion_fmri.reference.checks import checked_joins
 from laion_fmri.reference.markdown import code, codes, escape, link, table
 
 
@@ -147,6 +148,8 @@ def join_table(artifact: Artifact, descriptions: Mapping[str, str]) -> str:
 
 def when(artifact: Artifact, join: str) -> str:
     """Return with which options a loader reads a join, found by asking the loader."""
+    if join in checked_joins(artifact):
+        return "where it is here, to check names against it; never fetched along"
     needs = get_loader(artifact.loader).needs
     usual = {name: rule.default for name, rule in artifact.options.items()}
     changed = {label: join in needs(artifact, {**usual, **change}) for label, change in _changes(artifact)}

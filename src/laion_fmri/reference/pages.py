@@ -6,8 +6,10 @@ from laion_fmri.catalog.models import CatalogFile
 from laion_fmri.display import access_text
 from laion_fmri.progress import size_text
 from laion_fmri.reference import artifacts
+from laion_fmri.reference.checks import checks
 from laion_fmri.reference.examples import example
 from laion_fmri.reference.filters import filters_page
+from laion_fmri.reference.image_names import PAGE, image_names_page
 from laion_fmri.reference.markdown import codes, escape, link, table
 from laion_fmri.reference.template import render
 
@@ -23,6 +25,9 @@ def catalog_pages(catalog: CatalogFile, source: str) -> dict[str, str]:
         Path of its file in the repository.
     """
     pages = {f"{name}.md": artifact_page(catalog, name, source) for name in catalog.sources}
+    rules = catalog.definitions.image_names
+    if rules:
+        pages[PAGE] = image_names_page(rules, source)
     return {"index.md": index_page(catalog, source), "filters.md": filters_page(catalog, source), **pages}
 
 
@@ -44,6 +49,7 @@ def index_page(catalog: CatalogFile, source: str) -> str:
         source=source,
         description=escape(catalog.description),
         release=_release(catalog),
+        image_names=PAGE if catalog.definitions.image_names else "",
         artifacts=table(["Artifact", "What it is", "Entities", "Access", "Size"], rows),
     )
 
@@ -71,6 +77,7 @@ def artifact_page(catalog: CatalogFile, name: str, source: str) -> str:
         spellings=artifacts.spellings(artifact, entry.metadata.get("example", {})),
         ways=artifacts.ways(artifact),
         columns=artifacts.column_table(artifact),
+        checks=[*checks(artifact)],
         returns=artifacts.returns(artifact),
         options=artifacts.option_table(artifact),
         joins=artifacts.join_table(artifact, {each: other.description for each, other in catalog.sources.items()}),
