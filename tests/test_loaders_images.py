@@ -213,7 +213,7 @@ def test_a_table_of_another_length_is_refused_naming_both_files(pictures: Pictur
 
 def test_a_name_that_stands_twice_is_refused(pictures: Pictures):
     pictures.describe(TABLE.assign(image_name=["a", "b", "a", "b"]))
-    with pytest.raises(DataFormatError, match="column image_name: rows 0 and 2 are both a; download it again"):
+    with pytest.raises(DataFormatError, match="column image_name, row 2: 'a' stands in row 0 too"):
         read_both(pictures.request())
 
 

@@ -21,10 +21,10 @@ from laion_fmri.catalog.words import listed
 from laion_fmri.errors import DataFormatError, SelectionError
 from laion_fmri.loaders import Request
 from laion_fmri.loaders.attributes import column_coords, without_grid
+from laion_fmri.loaders.delimited import read_table
 from laion_fmri.loaders.hdf5 import Array, Stored, read_bytes, stored_bytes
 from laion_fmri.loaders.names import require_names
 from laion_fmri.loaders.pictures import Colour, decode, displayed
-from laion_fmri.loaders.table import read_table
 
 _CHANNELS = ("red", "green", "blue")
 _MOST_BYTES = 2**31  # that are read without being asked for
@@ -208,13 +208,7 @@ def image_table(source: Stored, path: Path, columns: Mapping[str, Column], name:
 
 def named_table(path: Path, columns: Mapping[str, Column], name: str) -> pd.DataFrame:
     """Read a table in which each row has a name of its own; see `image_table`."""
-    table = read_table(path, {**columns, name: Column(dtype="str", description="Name of the image.")})
-    twice = np.flatnonzero(table[name].duplicated())
-    if len(twice):
-        again = table[name][twice[0]]
-        first = np.flatnonzero(table[name] == again)[0]
-        raise DataFormatError(f"{path}, column {name}: rows {first} and {twice[0]} are both {again}; download it again")
-    return table
+    return read_table(path, {name: Column(dtype="str", description="Name of the image."), **columns}, [name])
 
 
 def _labelled(request: Request, pictures: Pictures, table: pd.DataFrame, data: Any) -> xr.DataArray:
