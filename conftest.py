@@ -67,7 +67,9 @@ def no_config(tmp_path_factory, monkeypatch):
 def data_of_examples(request):
     """Give the examples of docstrings that load something a data directory with everything but held-out data."""
     is_example = isinstance(request.node, pytest.DoctestItem)
-    if is_example and re.search(r">>> .*(load_\w+|Captions|Segmentations)\(", request.node.dtest.docstring):
+    if is_example and re.search(
+        r">>> .*(load_\w+|localizer_\w+|Captions|Segmentations)\(", request.node.dtest.docstring
+    ):
         request.getfixturevalue("here_images")
 
 

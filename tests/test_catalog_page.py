@@ -81,4 +81,4 @@ def test_the_pages_of_another_catalog_speak_of_that_dataset_alone():
     assert "laion-fmri download --subject 02 --visit baseline --suffix map --extension nii.gz" in text
     ours = load_catalog()
     assert ours.dataset.title not in text
-    assert not [tree.name for tree in ours.trees if tree.prefix and tree.prefix in text]
+    assert not [tree.name for tree in ours.trees if tree.prefix and f"`{tree.prefix}`" in text]

@@ -309,7 +309,7 @@ def test_the_entities_of_a_file_name_are_those_of_bids_in_their_order(path):
     known = [key for key in keys if key in BIDS_ORDER]
     assert known == sorted(known, key=BIDS_ORDER.index)
     assert len(keys) == len(set(keys))
-    assert set(keys) - set(known) <= {"stat"}  # proposed for statistical maps, not in the schema
+    assert set(keys) - set(known) <= {"stat", "contrast"}  # proposed for statistical maps, not in the schema
     assert all(re.fullmatch(SCHEMA.objects.formats.label.pattern, token.partition("-")[2]) for token in tokens)
     assert suffix.isalnum()
     for folder in folders:

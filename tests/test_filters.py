@@ -16,8 +16,7 @@ from laion_fmri.catalog.entities import Entity
 from laion_fmri.catalog.filters import filter_values, held_out_test, key_filter, name_parts, token
 from laion_fmri.errors import SelectionError
 
-RAW = {name: Entity(description="An entity of raw data.", pattern="[A-Za-z0-9]+") for name in ("run", "echo", "part")}
-ENTITIES = {**load_catalog().entities, **RAW}
+ENTITIES = load_catalog().entities
 HELD_OUT = held_out_test(load_catalog().remote.held_out, ENTITIES)
 
 G = "derivatives/glmsingle-tedana/sub-03/"
@@ -347,7 +346,8 @@ def values_of(name: str, wanted: object) -> tuple[str, ...] | None:
         ("desc", ["singletrial", "SingletrialBetas"], ("SingletrialBetas",)),
         ("suffix", "statmap", ("statmap",)),
         ("extension", ["nii.gz", "json"], ("nii.gz", "json")),
-        ("run", "anything", ("anything",)),
+        ("run", "run-07", ("07",)),
+        ("echo", ["1", "echo-3"], ("1", "3")),
     ],
 )
 def test_a_filter_argument_names_values(name, wanted, values):
@@ -377,6 +377,8 @@ def test_values_that_are_held_out_are_accepted_where_they_are_given_as_known():
         ("extension", ".nii.gz", "did you mean 'nii.gz'"),
         ("extension", "extension-json", "extension='extension-json' is not one of"),
         ("run", "../01", "run='../01' is not a possible value; it must look like"),
+        ("run", "1", "run='1' is not a possible value; it must look like"),
+        ("echo", "01", "echo='01' is not one of 1, 2, 3; did you mean '1'"),
         ("ses", "", "ses='' is not one of"),
         ("ses", "04\n", "is not one of"),
     ],

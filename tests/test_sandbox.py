@@ -256,7 +256,7 @@ def test_file_names_are_chains_of_key_and_value_in_the_folders_they_name(miniatu
         assert re.fullmatch(r"(?:[a-z]+-[A-Za-z0-9-]+_)+" + ending, name), key
         for token in name.split("_"):
             if token.startswith(("sub-", "ses-")):
-                assert f"/{token}/" in key
+                assert f"/{token}/" in f"/{key}"
         assert of_subject or key.startswith("stimuli/")
 
 

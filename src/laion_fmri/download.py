@@ -8,6 +8,7 @@ from __future__ import annotations
 import inspect
 import sys
 import warnings
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,10 @@ from laion_fmri.config import data_root
 from laion_fmri.fetch import Report, ask_consent, policies, run, survey
 from laion_fmri.loaders import LocalFile
 from laion_fmri.local import artifact_source
-from laion_fmri.selection import resolve_request, usable_jobs
+from laion_fmri.selection import DownloadRequest, resolve_request, resolve_tree_request, usable_jobs
 from laion_fmri.source import Source
 from laion_fmri.storage.bucket import Bucket
+from laion_fmri.storage.plan import Plan
 
 __all__ = [
     "Report",
@@ -29,7 +31,9 @@ __all__ = [
     "download",
     "download_captions",
     "download_embeddings",
+    "download_raw",
     "download_segmentations",
+    "download_tree",
 ]
 
 _last_data_dir: list[str] = []
@@ -37,12 +41,23 @@ _last_data_dir: list[str] = []
 
 def download_signature(catalog: CatalogFile) -> inspect.Signature:
     """Return the arguments of `download`: the subject, the filters, the flags, and ``n_jobs``."""
+    return _signature(catalog, catalog.filters, catalog.flags)
+
+
+def tree_signature(catalog: CatalogFile, name: str) -> inspect.Signature:
+    """Return the arguments of the download of one tree: the subject, the filters of the tree, and ``n_jobs``."""
+    return _signature(catalog, catalog.definitions.trees[name].filters)
+
+
+def _signature(catalog: CatalogFile, filters: Iterable[str], flags: Iterable[str] = ()) -> inspect.Signature:
     kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
-    subject = inspect.Parameter(catalog.definitions.discovery.subjects.entity, kind)
-    filters = [inspect.Parameter(name, kind, default=None) for name in catalog.filters]
-    flags = [inspect.Parameter(name, kind, default=False) for name in catalog.flags]
-    jobs = inspect.Parameter("n_jobs", kind, default=1)
-    return inspect.Signature([subject, *filters, *flags, jobs], return_annotation=Report)
+    parameters = [
+        inspect.Parameter(catalog.definitions.discovery.subjects.entity, kind),
+        *(inspect.Parameter(name, kind, default=None) for name in filters),
+        *(inspect.Parameter(name, kind, default=False) for name in flags),
+        inspect.Parameter("n_jobs", kind, default=1),
+    ]
+    return inspect.Signature(parameters, return_annotation=Report)
 
 
 def download(*args: Any, **kwargs: Any) -> Report:
@@ -88,32 +103,90 @@ def download(*args: Any, **kwargs: Any) -> Report:
         For each file that the bucket lists and does not give, or that could not be fetched.
     """
     catalog = load_catalog()
-    arguments = download_signature(catalog).bind(*args, **kwargs)
-    arguments.apply_defaults()
-    given = arguments.arguments
-    root = data_root()
-    _tell_drift(str(root))
-    filters = {name: given[name] for name in catalog.filters}
-    flags = {name: given[name] for name in catalog.flags}
+    given = _given(download_signature(catalog), args, kwargs)
+    root = _root()
     subject = given[catalog.definitions.discovery.subjects.entity]
-    request = resolve_request(catalog, subject, filters, flags)
+    filters = {name: given[name] for name in catalog.filters}
+    request = resolve_request(catalog, subject, filters, {name: given[name] for name in catalog.flags})
     workers = usable_jobs(given["n_jobs"])
-    ask_consent(policies(catalog, request), root, catalog_path().parent)
-    bucket = Bucket(catalog.remote, workers)
-    return run(survey(catalog, request, bucket, root), bucket, workers)
+    return run(*_surveyed(catalog, request, root, workers), workers)
 
 
 download.__signature__ = download_signature(load_catalog())  # type: ignore[attr-defined]
 
 
-def _tell_drift(data_dir: str) -> None:
-    if _last_data_dir and _last_data_dir[0] != data_dir:
+def download_raw(*args: Any, **kwargs: Any) -> Report:
+    """Download raw BIDS files of a subject, and nothing else but the files of the dataset as a whole.
+
+    Parameters
+    ----------
+    subject : str
+        ``"sub-03"``, ``"03"``, or ``"all"``.
+    ses, task, run, echo, part, suffix, extension : str or list of str, optional
+        Filters, as for `download`; a file that lacks run, echo or part passes. Values are written as in file names:
+        ``run="01"``, ``echo="1"``.
+    n_jobs : int
+        Files fetched at once.
+
+    Returns
+    -------
+    Report
+        What was done; errors and warnings are those of `download`.
+    """
+    return download_tree("raw", *args, **kwargs)
+
+
+def download_tree(name: str, *args: Any, **kwargs: Any) -> Report:
+    """Download one tree of the catalog that has filters of its own; `download_raw` is that of the tree ``raw``.
+
+    Parameters
+    ----------
+    name : str
+        Name of the tree.
+    *args, **kwargs
+        Subject, filters of the tree and ``n_jobs``.
+
+    Returns
+    -------
+    Report
+        What was done; errors and warnings are those of `download`.
+    """
+    catalog = load_catalog()
+    tree = catalog.definitions.trees[name]
+    given = _given(tree_signature(catalog, name), args, kwargs)
+    root = _root()
+    subject = given[catalog.definitions.discovery.subjects.entity]
+    request = resolve_tree_request(catalog, tree, subject, {name: given[name] for name in tree.filters})
+    workers = usable_jobs(given["n_jobs"])
+    return run(*_surveyed(catalog, request, root, workers), workers)
+
+
+download_raw.__signature__ = tree_signature(load_catalog(), "raw")  # type: ignore[attr-defined]
+
+
+def _given(signature: inspect.Signature, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Mapping[str, Any]:
+    bound = signature.bind(*args, **kwargs)
+    bound.apply_defaults()
+    return bound.arguments
+
+
+def _surveyed(catalog: CatalogFile, request: DownloadRequest, root: Path, workers: int) -> tuple[Plan, Bucket]:
+    ask_consent(policies(catalog, request), root, catalog_path().parent)
+    bucket = Bucket(catalog.remote, workers)
+    return survey(catalog, request, bucket, root), bucket
+
+
+def _root() -> Path:
+    """Return the data directory; warn where it is another one than last time."""
+    root = data_root()
+    if _last_data_dir and _last_data_dir[0] != str(root):
         warnings.warn(
-            f"the data directory changed from {_last_data_dir[0]} to {data_dir} since the last download",
+            f"the data directory changed from {_last_data_dir[0]} to {root} since the last download",
             UserWarning,
             stacklevel=3,
         )
-    _last_data_dir[:] = [data_dir]
+    _last_data_dir[:] = [str(root)]
+    return root
 
 
 def accept_license() -> None:

@@ -14,7 +14,7 @@ from laion_fmri.catalog.filters import held_out_test
 from laion_fmri.catalog.models import CatalogFile
 from laion_fmri.catalog.policies import Access, Acknowledge, Agreement
 from laion_fmri.catalog.rules import Tree
-from laion_fmri.catalog.templates import fields, fill, local_path
+from laion_fmri.catalog.templates import fill, local_path
 from laion_fmri.discovery import find_subjects
 from laion_fmri.errors import AccessServiceError, NoMatchingDataError
 from laion_fmri.progress import OnEvent, progress
@@ -64,7 +64,7 @@ def survey(catalog: CatalogFile, request: DownloadRequest, bucket: Bucket, root:
     Raises
     ------
     NoMatchingDataError
-        If a subject has no file in the required trees and no other tree was asked for.
+        If a subject has no file in the trees that the request requires.
     """
     subject_entity = catalog.definitions.discovery.subjects.entity
     subjects = _subjects(catalog, request, bucket)
@@ -73,14 +73,14 @@ def survey(catalog: CatalogFile, request: DownloadRequest, bucket: Bucket, root:
     for i, subject in enumerate(subjects):
         required = 0
         for tree in request.trees:
-            if i and subject_entity not in fields(tree.prefix or ""):
+            if i and not tree.scope:
                 continue
             scope = {subject_entity: subject}
             listed = listing(tree, fill(tree.prefix or "", scope), bucket)
             files = wanted_files(_chosen(tree, request, listed), tree, catalog.entities, request.filters, scope)
             wanted += [(tree, file) for file in files]
-            required += sum(not held_out(file.key) for file in files) if tree.required else 0
-        if not required and not any(tree.flag and fields(tree.prefix or "") for tree in request.trees):
+            required += sum(not held_out(file.key) for file in files) if tree in request.required else 0
+        if request.required and not required:
             raise NoMatchingDataError(_nothing(catalog, request, subject, bucket))
     return _plan(catalog, wanted, bucket, root)
 
@@ -114,7 +114,7 @@ def _chosen(tree: Tree, request: DownloadRequest, listed: Iterable[RemoteFile]) 
 def _nothing(catalog: CatalogFile, request: DownloadRequest, subject: str, bucket: Bucket) -> str:
     name = catalog.definitions.discovery.subjects.entity
     active = [f"{filter_name}={list(values)}" for filter_name, values in request.filters.items() if values is not None]
-    prefixes = [fill(tree.prefix or "", {name: subject}) for tree in request.trees if tree.required]
+    prefixes = [fill(tree.prefix or "", {name: subject}) for tree in request.required]
     token = f"{catalog.entities[name].key_of(name)}-{subject}"
     return (
         f"No {catalog.dataset.title} files matched for {token} with {', '.join(active) or 'no filters'} below "

@@ -28,6 +28,8 @@ class DownloadRequest:
         Bare values by filter; None where it is off.
     trees : tuple of Tree
         What is listed, in the order of the catalog.
+    required : tuple of Tree
+        It is an error when these together match nothing.
     choices : mapping of str to tuple of str
         Values chosen by the flag of a tree, by the entity that they belong to.
     """
@@ -35,6 +37,7 @@ class DownloadRequest:
     subject: str
     filters: Selection
     trees: tuple[Tree, ...]
+    required: tuple[Tree, ...]
     choices: Mapping[str, tuple[str, ...]]
 
 
@@ -106,19 +109,44 @@ def resolve_request(
     SubjectNotFoundError, SelectionError, TypeError
         For what the catalog does not know, naming the nearest right value.
     """
-    bare = ALL if subject == ALL else bare_subject(catalog, subject)
-    entities = catalog.filters
-    chosen = {
-        name: filter_values(name, entities[name], wanted, known_values(catalog, name))
-        for name, wanted in filters.items()
-    }
     trees = tuple(tree for tree in catalog.trees if tree.flag is None or flags.get(tree.flag))
+    asked_for_more = any(tree.flag and tree.scope for tree in trees)
     choices = {
         tree.choice: _flag_values(catalog.entities[tree.choice], tree.choice, flags[tree.flag])
         for tree in trees
         if tree.choice and tree.flag
     }
-    return DownloadRequest(bare, chosen, trees, choices)
+    return DownloadRequest(
+        subject=_bare_or_all(catalog, subject),
+        filters=_values(catalog, filters),
+        trees=trees,
+        required=() if asked_for_more else tuple(tree for tree in trees if tree.required),
+        choices=choices,
+    )
+
+
+def resolve_tree_request(
+    catalog: CatalogFile, tree: Tree, subject: str, filters: Mapping[str, object]
+) -> DownloadRequest:
+    """Check the arguments of the download of one tree, with which the files of no subject come along.
+
+    Parameters and errors as for `resolve_request`.
+    """
+    common = tuple(one for one in catalog.trees if not one.flag and not one.scope)
+    return DownloadRequest(
+        _bare_or_all(catalog, subject), _values(catalog, filters), (*common, tree), required=(tree,), choices={}
+    )
+
+
+def _bare_or_all(catalog: CatalogFile, subject: str) -> str:
+    return ALL if subject == ALL else bare_subject(catalog, subject)
+
+
+def _values(catalog: CatalogFile, filters: Mapping[str, object]) -> Selection:
+    return {
+        name: filter_values(name, catalog.entities[name], wanted, known_values(catalog, name))
+        for name, wanted in filters.items()
+    }
 
 
 def _flag_values(entity: Entity, name: str, wanted: object) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from laion_fmri.config import data_root
 from laion_fmri.errors import DataNotDownloadedError, NoMatchingDataError
 from laion_fmri.fetch import Report, ask_consent, listing, run
 from laion_fmri.loaders import Allocate, Loader, LocalFile, Request, get_loader
-from laion_fmri.missing import missing_text
+from laion_fmri.missing import Chosen, lost_value, missing_text
 from laion_fmri.selection import usable_jobs
 from laion_fmri.storage.bucket import Bucket
 from laion_fmri.storage.disk import free_bytes, local_sizes
@@ -242,9 +243,15 @@ class Source:
     def _present(self, files: FileSpec, chosen: Mapping[str, tuple[str, ...] | None]) -> tuple[LocalFile, ...]:
         entries = self._entries(files, chosen)
         missing = [(entry.path, entry.entities) for entry in entries if entry.size is None]
-        if missing or not entries:
-            raise DataNotDownloadedError(missing_text(self.name, files, chosen, missing))
+        lost = lost_value([entry.entities for entry in entries], chosen)
+        if missing or lost or not entries:
+            raise DataNotDownloadedError(
+                missing_text(self.name, files, {**chosen, **lost}, missing, partial(self._here, files))
+            )
         return tuple(LocalFile(entry.path, entry.entities) for entry in entries)
+
+    def _here(self, files: FileSpec, chosen: Chosen) -> list[Mapping[str, str]]:
+        return [entry.entities for entry in self._entries(files, chosen) if entry.size is not None]
 
     def _chosen_text(self) -> str:
         chosen = {name: values for name, values in self.choice.entities.items() if values}

@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
-from laion_fmri.catalog.values import ALL, Aliases, Default, Pattern, Range, Values, numbers_or_values
+from laion_fmri.catalog.values import ALL, MOST_DIGITS, Aliases, Default, Pattern, Range, Values, numbers_or_values
 from laion_fmri.catalog.words import listed, nearest
 from laion_fmri.errors import SelectionError
 
@@ -161,10 +161,17 @@ class Entity(Strict):
         if text == ALL:
             raise SelectionError(f'{name}: "{ALL}" stands alone; leave the other values or "{ALL}" out')
         if text.isdecimal() and text not in self.known:
-            text = next((value for value in self.known if value.lstrip("0") == text.lstrip("0")), text)
+            text = self._padded(text)
         text = text.translate(dict.fromkeys(map(ord, self.strip)))
         self.check(name, text, self.known)
         return text
+
+    def _padded(self, number: str) -> str:
+        """Return the value that is this number with other zeros before it; the number itself where there is none."""
+        if self.is_open:
+            longer = (number.zfill(width) for width in range(len(number), MOST_DIGITS + 1))
+            return next((text for text in longer if re.fullmatch(self.regex, text)), number)
+        return next((value for value in self.known if value.lstrip("0") == number.lstrip("0")), number)
 
     def check(self, name: str, value: str, known: Iterable[str]) -> None:
         """Raise SelectionError, naming the nearest values, unless `value` is possible."""

@@ -130,9 +130,13 @@ class CatalogFile(Strict):
 
     @property
     def filters(self) -> dict[str, Entity]:
-        """The entities that filter some tree, in the order of the trees."""
-        names = dict.fromkeys(name for tree in self.trees for name in tree.filters)
+        """The entities that filter a subject's download: those of the trees that it always fetches, in their order."""
+        names = dict.fromkeys(name for tree in self.trees if not tree.flag for name in tree.filters)
         return {name: self.entities[name] for name in names}
+
+    def filters_of(self, tree: Tree) -> dict[str, Entity]:
+        """Return the entities that filter a tree."""
+        return {name: self.entities[name] for name in tree.filters}
 
     @property
     def flags(self) -> dict[str, Tree]:

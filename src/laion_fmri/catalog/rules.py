@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator, model_validator
 
 from laion_fmri.catalog.entities import Strict
+from laion_fmri.catalog.templates import fields
 
 SCHEMA_VERSION = "1"
 
@@ -177,9 +178,19 @@ class Tree(Strict):
         return self
 
     @property
+    def scope(self) -> tuple[str, ...]:
+        """The entities that the tree is listed by: that of subjects, or none."""
+        return fields(self.prefix or "")
+
+    @property
+    def by_filters(self) -> bool:
+        """Whether its own command fetches it for a subject, narrowed by all of its filters."""
+        return bool(self.flag and self.scope and self.filters)
+
+    @property
     def command(self) -> str | None:
-        """Command of its own that fetches it, for a tree that belongs to no subject."""
-        return f"download-{self.name}" if self.alone or self.choice else None
+        """Command of its own that fetches it; none for a tree that only comes with a subject's download."""
+        return f"download-{self.name}" if self.alone or self.choice or self.by_filters else None
 
 
 class RoiDiscovery(Strict):

@@ -13,7 +13,7 @@ from laion_fmri.catalog.words import did_you_mean
 ALL = "all"
 
 _SEPARATORS = {"key": "/_", "suffix": "/_.", "extension": "/"}
-_MOST_DIGITS = 4
+MOST_DIGITS = 4
 _NO_VALUES = ("", "/", "a/b", "_", "a_b", ".", "..")
 
 
@@ -45,10 +45,10 @@ def _findable(values: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
 def _countable(limits: tuple[str, str]) -> tuple[str, str]:
     first, last = limits
     numbers = all(limit.isascii() and limit.isdecimal() for limit in limits)
-    if not numbers or len(first) != len(last) or len(first) > _MOST_DIGITS or first > last:
+    if not numbers or len(first) != len(last) or len(first) > MOST_DIGITS or first > last:
         raise ValueError(
             'takes the first and the last of zero-padded numbers of one width, such as ["01", "30"], '
-            f"of at most {_MOST_DIGITS} digits"
+            f"of at most {MOST_DIGITS} digits"
         )
     return limits
 

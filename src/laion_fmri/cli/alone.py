@@ -38,6 +38,6 @@ def tree_command(catalog: CatalogFile, name: str) -> click.Command:
 def __getattr__(name: str) -> click.Command:
     catalog = load_catalog()
     tree = catalog.definitions.trees.get(name)
-    if tree and tree.command:
+    if tree and tree.command and not tree.by_filters:
         return tree_command(catalog, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -32,12 +32,16 @@ COMMANDS = {
 
 
 def commands() -> dict[str, Place]:
-    """Return the commands by name, with one for each tree of the catalog that belongs to no subject."""
+    """Return the commands by name, with one for each tree of the catalog that has its own."""
     from laion_fmri.catalog import load_catalog
 
     trees = load_catalog().definitions.trees.values()
-    alone = {tree.command: Place("alone", tree.name, f"Download: {tree.description}") for tree in trees if tree.command}
-    return {**COMMANDS, **alone}
+    own = {
+        tree.command: Place("download" if tree.by_filters else "alone", tree.name, f"Download: {tree.description}")
+        for tree in trees
+        if tree.command
+    }
+    return {**COMMANDS, **own}
 
 
 _EPILOG = """\b

@@ -1,10 +1,13 @@
-"""``laion-fmri download``: its flags are the filters and the trees of the catalog."""
+"""``laion-fmri download``: its flags are the filters and the trees of the catalog.
+
+A tree with filters of its own has such a command too.
+"""
 
 from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import nullcontext, redirect_stdout
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -18,12 +21,18 @@ from laion_fmri.cli.flags import ValuesCommand, ValuesOption, flag_of, subject_o
 
 if TYPE_CHECKING:
     from laion_fmri.fetch import Report
+    from laion_fmri.selection import DownloadRequest
     from laion_fmri.storage.plan import Plan
 
-_HELP = """Download the files of a subject, narrowed by the filters below.
+_HELP = """{what}
 
 {example} A file that is here with its listed size is skipped, so the same command run again fetches what is missing.
 The licence is asked for once; the answer may be piped in.
+"""
+_OF_A_SUBJECT = "Download the files of a subject, narrowed by the filters below."
+_OF_A_TREE = """Download, for a subject: {tree}
+
+Narrowed by the filters below; the files of the whole dataset come along.
 """
 
 
@@ -32,18 +41,52 @@ def download_command(catalog: CatalogFile) -> click.Command:
     subject = catalog.definitions.discovery.subjects.entity
 
     def run(n_jobs: int, dry_run: bool, as_json: bool, **given: Any) -> int:
+        from laion_fmri.download import download as fetch
+        from laion_fmri.selection import resolve_request
+
         filters = {name: list(given[name]) or None for name in catalog.filters}
         flags = {name: _wanted(given[name]) for name in catalog.flags}
         if dry_run:
-            return _show(_plan(catalog, given[subject], filters, flags), as_json)
-        return _download({subject: given[subject], **filters, **flags, "n_jobs": n_jobs}, as_json)
+            return _show(_plan(catalog, resolve_request(catalog, given[subject], filters, flags)), as_json)
+        arguments = {subject: given[subject], **filters, **flags, "n_jobs": n_jobs}
+        return _download(lambda: fetch(**arguments), as_json)
 
-    return ValuesCommand("download", callback=run, params=_params(catalog, subject), help=_help(catalog))
+    flags = [_tree_option(catalog, name, tree) for name, tree in catalog.flags.items()]
+    params = _params(catalog, catalog.filters, flags)
+    return ValuesCommand("download", callback=run, params=params, help=_help(_OF_A_SUBJECT, catalog.filters))
 
 
-def _help(catalog: CatalogFile) -> str:
-    keyed = [(name, entity) for name, entity in catalog.filters.items() if entity.kind == "key" and entity.known]
-    return _HELP.format(example=_example(*keyed[0]) if keyed else "")
+def tree_download_command(catalog: CatalogFile, name: str) -> click.Command:
+    """Return the command that fetches one tree, narrowed by its filters."""
+    subject = catalog.definitions.discovery.subjects.entity
+    tree = catalog.definitions.trees[name]
+    known = catalog.filters_of(tree)
+
+    def run(n_jobs: int, dry_run: bool, as_json: bool, **given: Any) -> int:
+        from laion_fmri.download import download_tree
+        from laion_fmri.selection import resolve_tree_request
+
+        filters = {one: list(given[one]) or None for one in known}
+        if dry_run:
+            return _show(_plan(catalog, resolve_tree_request(catalog, tree, given[subject], filters)), as_json)
+        arguments = {subject: given[subject], **filters, "n_jobs": n_jobs}
+        return _download(lambda: download_tree(name, **arguments), as_json)
+
+    text = _help(_OF_A_TREE.format(tree=tree.description), known)
+    return ValuesCommand(tree.command, callback=run, params=_params(catalog, known), help=text)
+
+
+def __getattr__(name: str) -> click.Command:
+    catalog = load_catalog()
+    tree = catalog.definitions.trees.get(name)
+    if tree and tree.by_filters:
+        return tree_download_command(catalog, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def _help(what: str, filters: Mapping[str, Entity]) -> str:
+    keyed = [(name, entity) for name, entity in filters.items() if entity.kind == "key" and entity.known]
+    return _HELP.format(what=what, example=_example(*keyed[0]) if keyed else "")
 
 
 def _example(name: str, entity: Entity) -> str:
@@ -52,11 +95,14 @@ def _example(name: str, entity: Entity) -> str:
     return f"A value is bare ({entity.known[0]}) or a full token ({tokens[0]}); {several}."
 
 
-def _params(catalog: CatalogFile, subject: str) -> list[click.Parameter]:
+def _params(
+    catalog: CatalogFile, filters: Mapping[str, Entity], flags: Iterable[click.Option] = ()
+) -> list[click.Parameter]:
+    subject = catalog.definitions.discovery.subjects.entity
     return [
         subject_option(subject, catalog.entities[subject]),
-        *(ValuesOption(name, [entity]) for name, entity in catalog.filters.items()),
-        *(_tree_option(catalog, name, tree) for name, tree in catalog.flags.items()),
+        *(ValuesOption(name, [entity]) for name, entity in filters.items()),
+        *flags,
         click.Option(["--n-jobs"], type=int, default=1, metavar="N", show_default=True, help="Files fetched at once."),
         click.Option(["--dry-run"], is_flag=True, help="Show what would be done; asks for no licence."),
         click.Option(
@@ -81,14 +127,13 @@ def _wanted(given: bool | tuple[str, ...]) -> bool | list[str]:
     return True if ALL in given else list(given)
 
 
-def _plan(catalog: CatalogFile, subject: str, filters: Mapping[str, object], flags: Mapping[str, object]) -> Plan:
+def _plan(catalog: CatalogFile, request: DownloadRequest) -> Plan:
     from laion_fmri.config import data_root
     from laion_fmri.fetch import survey
-    from laion_fmri.selection import resolve_request
     from laion_fmri.storage.bucket import Bucket
 
     root = data_root()
-    return survey(catalog, resolve_request(catalog, subject, filters, flags), Bucket(catalog.remote), root)
+    return survey(catalog, request, Bucket(catalog.remote), root)
 
 
 def _show(plan: Plan, as_json: bool) -> int:
@@ -101,11 +146,9 @@ def _show(plan: Plan, as_json: bool) -> int:
     return 0
 
 
-def _download(arguments: Mapping[str, Any], as_json: bool) -> int:
-    from laion_fmri.download import download as fetch
-
+def _download(fetch: Callable[[], Report], as_json: bool) -> int:
     with redirect_stdout(sys.stderr) if as_json else nullcontext():
-        report = fetch(**arguments)
+        report = fetch()
     return tell(report, as_json)
 
 

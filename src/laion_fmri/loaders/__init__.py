@@ -25,8 +25,10 @@ LOADERS = {
     "surface_map": "laion_fmri.loaders.surface_map",
     "table": "laion_fmri.loaders.table",
     "volume": "laion_fmri.loaders.volume",
+    "volume_series": "laion_fmri.loaders.volume_series",
     "voxel_map": "laion_fmri.loaders.voxel_map",
     "voxel_series": "laion_fmri.loaders.voxel_series",
+    "voxel_timeseries": "laion_fmri.loaders.voxel_timeseries",
 }
 
 

@@ -27,6 +27,8 @@ Array = NDArray[Any]
 
 _UNREADABLE = (ImageFileError, HeaderDataError, OSError, EOFError, zlib.error)
 _CHUNK = 2**16
+_SECONDS = {0: 1.0, 8: 1.0, 16: 1e-3, 24: 1e-6}  # by the header's code of time units; 0 does not say, so BIDS holds
+_TIME_UNITS = 0b111000
 _TOLERANCE = 1e-3  # of an affine's entries: mm, and mm per voxel
 
 
@@ -50,6 +52,8 @@ class Header:
         Where the data begin, in bytes of the uncompressed file.
     slope, inter : float
         A value is ``slope * stored + inter``.
+    seconds : float
+        From one volume to the next; NaN where the header does not say.
     """
 
     path: Path
@@ -60,6 +64,7 @@ class Header:
     offset: int
     slope: float
     inter: float
+    seconds: float
 
     @property
     def volume_bytes(self) -> int:
@@ -100,7 +105,15 @@ def read_header(path: Path) -> Header:
         data.offset,
         float(data.slope),
         float(data.inter),
+        _seconds(image.header),
     )
+
+
+def _seconds(header: Any) -> float:
+    zooms = header.get_zooms()
+    step = float(str(zooms[3])) if len(zooms) > 3 else math.nan  # noqa: PLR2004 - as it was written, 1.9 and not 1.89999998
+    step *= _SECONDS.get(int(header["xyzt_units"]) & _TIME_UNITS, math.nan)
+    return step if step > 0 else math.nan
 
 
 def same_grid(one: Header, other: Header) -> bool:

@@ -49,8 +49,9 @@ def read(request: Request) -> xr.DataArray:
     Returns
     -------
     DataArray, shape (vertex,) or (entity, vertex)
-        The leading dimension is the first of the layout (ROIs: ``label``, with the other entities as coordinates on
-        it), or else the entity in which the files differ; entities that all files share are scalar coordinates.
+        The leading dimension is the first of the layout (ROIs: ``label``, localizers: ``contrast``), with the other
+        entities as coordinates on it; or else the entity in which the files differ, and entities that all files share
+        are scalar coordinates.
         Several hemispheres: their vertices one after the other, in the order of the selection, NaN or False where a
         hemisphere has no such map. Vertices have the coordinates ``hemi`` and ``vertex_index`` (counted from 0 in each
         hemisphere). As bool, a value is True where it is neither 0 nor NaN.

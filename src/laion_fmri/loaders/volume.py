@@ -31,15 +31,16 @@ def read(request: Request) -> xr.DataArray:
     Returns
     -------
     DataArray, shape (i, j, k) or (entity, i, j, k)
-        Several files are stacked along the entity in which they differ; the entities that they share are
-        scalar coordinates. As bool, a value is True where it is neither 0 nor NaN.
+        The leading dimension is the first of the layout (localizers: ``contrast``), with the other entities as
+        coordinates on it; or else the entity in which the files differ, and entities that all files share are scalar
+        coordinates. As bool, a value is True where it is neither 0 nor NaN.
 
     Raises
     ------
     DataFormatError
         If a file is damaged, or the files lie on different grids.
     SelectionError
-        If the files differ in several entities.
+        If the files differ in several entities, and the layout names no leading dimension.
     """
     return _labelled(request, read_volume, np.stack)
 
@@ -62,14 +63,17 @@ def _labelled(
 ) -> xr.DataArray:
     files, layout = request.files, request.artifact.layout
     headers = [read_header(file.path) for file in files]
-    leading = varying(files, files[0].entities)
+    *named, i, j, k = layout.dims
+    leading = named[0] if named else varying(files, files[0].entities)
     _require_one_grid(headers)
-    coords: dict[str, Any] = dict(files[0].entities)
+    coords: dict[str, Any] = {}
+    for name, value in files[0].entities.items():
+        values = np.array([file.entities[name] for file in files])
+        coords[name] = (leading, values) if named or name == leading else value
     volumes = [fetch(header, np.dtype(layout.dtype)) for header in headers]
     if leading:
-        coords[leading] = (leading, np.array([file.entities[leading] for file in files]))
-        return labelled(request, stack(volumes), (leading, *layout.dims), coords, headers)
-    return labelled(request, volumes[0], layout.dims, coords, headers)
+        return labelled(request, stack(volumes), (leading, i, j, k), coords, headers)
+    return labelled(request, volumes[0], (i, j, k), coords, headers)
 
 
 def _require_one_grid(headers: Sequence[Header]) -> None:

@@ -37,9 +37,9 @@ def read(request: Request) -> xr.DataArray:
     Returns
     -------
     DataArray, shape (voxel,) or (entity, voxel)
-        The leading dimension is the first of the layout (ROIs: ``label``, with the other entities as
-        coordinates on it), or else the entity in which the files differ (``ses``, ``desc``); entities that
-        all files share are scalar coordinates. Voxels have coordinates i, j, k, x, y, z (mm) and their
+        The leading dimension is the first of the layout (ROIs: ``label``, localizers: ``contrast``), with the
+        other entities as coordinates on it; or else the entity in which the files differ (``ses``, ``desc``), and
+        entities that all files share are scalar coordinates. Voxels have coordinates i, j, k, x, y, z (mm) and their
         subject; with `roi` also region: the labels of the query that the voxel is in, or of a mapping its names,
         joined by ``+``. Several subjects: their voxels one after the other, NaN or False where a subject has no
         such map. As bool, a value is True where it is neither 0 nor NaN.

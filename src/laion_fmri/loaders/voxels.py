@@ -6,6 +6,7 @@ its owner.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -91,6 +92,11 @@ class Axis:
         values = np.empty(len(self), dtype)
         read_voxels(header, np.array([0]), self.offsets, values[np.newaxis])
         return values
+
+
+def grid_axis(header: Header) -> Axis:
+    """Return all voxels of a file, of no brain in particular."""
+    return Axis((), header, np.arange(math.prod(header.grid)))
 
 
 def require_map(header: Header, axis: Axis) -> None:

@@ -42,9 +42,9 @@ def aliases(entity: Entity) -> str:
 
 def downloaded(tree: Tree) -> str:
     """Return when a download takes a tree."""
-    if tree.flag:
-        return f"with {code(flag_of(tree.flag))} or {code(f'{tree.flag}=True')}"
-    return f"with {code(f'laion-fmri {tree.command}')}" if tree.command else "always"
+    ways = [flag_of(tree.flag), f"{tree.flag}=True"] if tree.flag else []
+    ways += [f"laion-fmri {tree.command}"] if tree.command else []
+    return f"with {codes(ways, ' or')}" if ways else "always"
 
 
 def entity_table(spec: FileSpec) -> str:

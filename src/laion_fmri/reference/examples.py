@@ -43,20 +43,23 @@ def example(catalog: CatalogFile, name: str) -> Example:
     chosen: dict[str, Any] = source.metadata.get("example", {})
     arguments = ", ".join(f"{entity}={_literal(value)}" for entity, value in chosen.items())
     files = _example_files(name, source.args, chosen)
-    asked = {entity: _texts(value) for entity, value in chosen.items() if entity in source.args.tree.filters}
     call = f"catalog.{name}({arguments})" if arguments else f"catalog.{name}"
     tree = source.args.tree
-    if tree.command:
+    if tree.command and not tree.by_filters:
         choice = (
             [f"{flag_of(tree.choice)} {' '.join(_texts(chosen[tree.choice]))}"]
             if tree.choice and tree.choice in chosen
             else []
         )
         return Example(call, _wrapped([f"laion-fmri {tree.command}", *choice]), None)
+    own = tree if tree.by_filters and all(one is tree for one, _ in files) else None
+    known = catalog.filters_of(own) if own else catalog.filters
+    asked = {entity: _texts(value) for entity, value in chosen.items() if entity in tree.filters and entity in known}
+    keyed = {entity: values for entity, values in asked.items() if known[entity].kind == "key"}
     return Example(
         call=call,
-        narrow=_command(catalog, chosen, {**_narrowing(catalog.filters, files), **asked}, files),
-        wide=_command(catalog, chosen, asked, files) if asked else None,
+        narrow=_command(catalog, own, chosen, {**_narrowing(known, files), **asked}, files),
+        wide=_command(catalog, own, chosen, keyed, files) if keyed else None,
     )
 
 
@@ -107,20 +110,21 @@ def _value(name: str, entity: Entity, key: str) -> str:
 
 def _command(
     catalog: CatalogFile,
+    own: Tree | None,
     chosen: Mapping[str, Any],
     filters: Mapping[str, Iterable[str]],
     files: Iterable[tuple[Tree, str]],
 ) -> str:
     subject = catalog.definitions.discovery.subjects.entity
     anybody = next(iter(catalog.entities[subject].known), ALL)
-    ordered = {name: filters[name] for name in catalog.filters if name in filters}
-    flags = dict.fromkeys(tree.flag for tree, _ in files if tree.flag)
+    ordered = {name: filters[name] for name in (own.filters if own else catalog.filters) if name in filters}
+    flags = dict.fromkeys(tree.flag for tree, _ in files if tree.flag and tree is not own)
     words = [
         f"{flag_of(subject)} {chosen.get(subject, anybody)}",
         *(f"{flag_of(name)} {' '.join(values)}" for name, values in ordered.items()),
         *map(flag_of, flags),
     ]
-    return _wrapped(["laion-fmri download", *words])
+    return _wrapped([f"laion-fmri {own.command if own else 'download'}", *words])
 
 
 def _wrapped(words: Sequence[str]) -> str:

@@ -28,7 +28,7 @@ def filters_page(catalog: CatalogFile, source: str) -> str:
         call=f"from laion_fmri.download import download\n\ndownload({', '.join(arguments)})",
         spelling=f"{code(anybody)} and {code(f'{catalog.entities[subject].key_of(subject)}-{anybody}')}",
         filters=_filter_table(catalog),
-        special=[*_special(catalog)],
+        special=[*_special(catalog), *_own(catalog)],
         trees=_tree_table(catalog),
         required=codes([tree.name for tree in catalog.trees if tree.required], " and"),
         forced=[*_forced(catalog)],
@@ -45,9 +45,22 @@ def _filter_table(catalog: CatalogFile) -> str:
             artifacts.aliases(entity),
             _without(entity),
         ]
-        for name, entity in catalog.filters.items()
+        for name, entity in {**catalog.filters, **_more(catalog)}.items()
     )
     return table(["Filter", "Meaning", "Values", "Other names", "A file without it"], rows)
+
+
+def _more(catalog: CatalogFile) -> dict[str, Entity]:
+    """Return the filters that only trees with a command of their own have."""
+    found = {name: entity for tree in catalog.trees for name, entity in catalog.filters_of(tree).items()}
+    return {name: entity for name, entity in found.items() if name not in catalog.filters}
+
+
+def _own(catalog: CatalogFile) -> Iterator[str]:
+    for name in _more(catalog):
+        commands = [f"laion-fmri {tree.command}" for tree in catalog.trees if name in tree.filters and tree.by_filters]
+        if commands:
+            yield f"{code(name)} is a filter of {codes(commands, ' and')} only."
 
 
 def _without(entity: Entity) -> str:

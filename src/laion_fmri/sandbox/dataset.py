@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 
 from laion_fmri.catalog import CatalogFile, load_catalog, templates
 from laion_fmri.sandbox import files, images
+from laion_fmri.sandbox.bold import Scans
 from laion_fmri.sandbox.brain import Brain, Grid, make_brain
 from laion_fmri.sandbox.chance import generator
+from laion_fmri.sandbox.localizers import write_localizers
 from laion_fmri.sandbox.responses import Voxels, make_voxels
 from laion_fmri.sandbox.stimuli import Stimuli, write_stimuli
 
@@ -127,29 +129,19 @@ class _Dataset:
         shared = images.shared_images(self.trials)
         shared = generator(self.seed, "order", subject).permutation(shared).tolist()
         unique = images.unique_images(self.trials, subject)
-        shown = set[str]()
+        shown = {}
         for number, session in enumerate([*sessions, *self._held_out()]):
             chance = generator(self.seed, "session", subject, session)
             labels = images.session_labels(shared, unique, self.trials, number, chance)
             self._write_session(subject, session, labels, voxels, brain)
-            shown.update(labels)
-        for session in self._held_out():
-            self._write_exempt(subject, session)
-        return shown
+            shown[session] = labels
+        write_localizers(self.path, subject, brain, _VERTICES, self.seed)
+        Scans(self.path, subject, shown, self._held_out(), self.seed).write(brain)
+        return set().union(*shown.values())
 
     def _held_out(self) -> tuple[str, ...]:
         rule = self.catalog.remote.held_out
         return rule.values[:1] if rule else ()
-
-    def _write_exempt(self, subject: str, session: str) -> None:
-        """Write what the remote gives although its session is held out: a localizer map."""
-        rule = self.catalog.remote.held_out
-        chance = generator(self.seed, "localizer", subject)
-        for exempt in rule.exempt if rule else ():
-            stem = f"sub-{subject}_ses-{session}_{exempt.contains[0]}hemi-L_space-fsnative"
-            name = f"{stem}_contrast-objectVsScrambled_stat-z_statmap.func.gii"
-            path = self.root / exempt.prefix / f"sub-{subject}" / f"ses-{session}" / "func" / name
-            files.write_surface(path, chance.standard_normal(_VERTICES["L"], dtype=np.float32), "L")
 
     def _write_session(self, subject: str, session: str, labels: Sequence[str], voxels: Voxels, brain: Brain) -> None:
         chance = generator(self.seed, "responses", subject, session)
@@ -189,7 +181,7 @@ class _Dataset:
         ):
             path = _beside(betas, f"space-T1w_{ending}.nii.gz")
             files.write_volume(path, _unmasked(values, brain.responsive), brain.grid)
-            files.write_json(_sidecar(path), {"Description": description})
+            files.write_json(files.sidecar(path), {"Description": description})
 
     def _write_trials(self, subject: str, session: str, labels: Sequence[str]) -> None:
         path = self.path("trials", subject=subject, ses=session)
@@ -201,7 +193,7 @@ class _Dataset:
             "label": labels,
         }
         files.write_table(path, columns)
-        files.write_json(_sidecar(path), self._columns("trials"))
+        files.write_json(files.sidecar(path), self._columns("trials"))
 
     def _write_summaries(self, subject: str, sessions: int, voxels: Voxels, brain: Brain) -> None:
         chance = generator(self.seed, "summaries", subject)
@@ -254,7 +246,7 @@ class _Dataset:
         files.write_volume(path, data, grid)
         if source.args.sidecar:
             content = {"Description": source.description, "Units": source.args.layout.units}
-            files.write_json(_sidecar(path), content)
+            files.write_json(files.sidecar(path), content)
 
     def _columns(self, name: str) -> Mapping[str, Any]:
         columns = self.catalog.artifact(name).layout.columns
@@ -278,7 +270,3 @@ def _unmasked(values: NDArray[Any], mask: NDArray[np.bool_]) -> NDArray[Any]:
 def _beside(path: Path, ending: str) -> Path:
     """Return a neighbour in the folder of a file: its name up to the space, and another ending."""
     return path.with_name(f"{path.name.partition('_space-')[0]}_{ending}")
-
-
-def _sidecar(path: Path) -> Path:
-    return path.with_name(f"{path.name.partition('.')[0]}.json")

@@ -19,12 +19,14 @@ _SCANNER = 1
 _STRUCTURES = {"L": "CortexLeft", "R": "CortexRight"}
 
 
-def write_volume(path: Path, data: NDArray[Any], grid: Grid) -> None:
-    """Write a gzipped NIfTI-1 file of the array's own type, without scaling."""
+def write_volume(path: Path, data: NDArray[Any], grid: Grid, seconds: float | None = None) -> None:
+    """Write a gzipped NIfTI-1 file of the array's own type, without scaling; `seconds` from volume to volume."""
     image = nib.Nifti1Image(data, None)
     image.set_sform(grid.affine, _SCANNER)
     image.set_qform(grid.affine, _SCANNER)
-    image.header.set_xyzt_units("mm")
+    image.header.set_xyzt_units("mm", None if seconds is None else "sec")
+    if seconds is not None:
+        image.header["pixdim"][4] = seconds
     nib.save(image, _made(path))
 
 
@@ -77,6 +79,11 @@ def write_bytes(path: Path, name: str, rows: Sequence[bytes]) -> None:
         dataset = file.create_dataset(name, (len(rows),), h5py.vlen_dtype(np.uint8))
         for row, data in enumerate(rows):
             dataset[row] = np.frombuffer(data, np.uint8)
+
+
+def sidecar(path: Path) -> Path:
+    """Return where the JSON file that describes a file lies."""
+    return path.with_name(f"{path.name.partition('.')[0]}.json")
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
