@@ -66,10 +66,8 @@ def no_config(tmp_path_factory, monkeypatch):
 @pytest.fixture(autouse=True)
 def data_of_examples(request):
     """Give the examples of docstrings that load something a data directory with everything but held-out data."""
-    is_example = isinstance(request.node, pytest.DoctestItem)
-    if is_example and re.search(
-        r">>> .*(load_\w+|localizer_\w+|Captions|Segmentations)\(", request.node.dtest.docstring
-    ):
+    reads = r">>> .*(load_\w+|localizer_\w+|Captions|Segmentations|get_train_test_ids)\("
+    if isinstance(request.node, pytest.DoctestItem) and re.search(reads, request.node.dtest.docstring):
         request.getfixturevalue("here_images")
 
 

@@ -76,7 +76,7 @@ def test_validation_finds_what_the_page_says_it_finds(mistake, tmp_path, capsys)
 def test_the_pages_of_another_catalog_speak_of_that_dataset_alone():
     model, _ = check_catalog(other_catalog(), DOCS)
     pages = catalog_pages(model, "moving-dots.yaml")
-    assert pages.keys() == {"index.md", "filters.md", "responses.md", "brain_mask.md", "participants.md"}
+    assert pages.keys() == {"index.md", "filters.md", "responses.md", "brain_mask.md", "orders.md", "participants.md"}
     text = "\n".join(pages.values())
     assert "laion-fmri download --subject 02 --visit baseline --suffix map --extension nii.gz" in text
     ours = load_catalog()

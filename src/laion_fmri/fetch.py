@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from laion_fmri.access.acknowledge import acknowledge
+from laion_fmri.catalog.choice import Values
 from laion_fmri.catalog.entities import ALL
 from laion_fmri.catalog.filters import held_out_test
-from laion_fmri.catalog.models import CatalogFile
+from laion_fmri.catalog.gaps import in_gap
+from laion_fmri.catalog.models import CatalogFile, FileSpec
 from laion_fmri.catalog.policies import Access, Acknowledge, Agreement
 from laion_fmri.catalog.rules import Tree
-from laion_fmri.catalog.templates import fill, local_path
+from laion_fmri.catalog.templates import fill, listing_prefix, local_path, parse
 from laion_fmri.discovery import find_subjects
 from laion_fmri.errors import AccessServiceError, NoMatchingDataError
 from laion_fmri.progress import OnEvent, progress
@@ -22,7 +24,9 @@ from laion_fmri.selection import DownloadRequest
 from laion_fmri.storage.bucket import Bucket
 from laion_fmri.storage.disk import free_bytes, local_sizes
 from laion_fmri.storage.plan import Action, Plan, RemoteFile, planned, wanted_files
+from laion_fmri.storage.remote import Client
 from laion_fmri.storage.transfer import Denied, Done, Event, Failed, transfer
+from laion_fmri.storage.website import Website
 
 
 @dataclass(frozen=True)
@@ -103,6 +107,36 @@ def listing(tree: Tree, prefix: str, bucket: Bucket) -> Iterable[RemoteFile]:
     return [file for folder in folders for file in bucket.folder(f"{folder}/" if folder else "")[0]]
 
 
+class Listings:
+    """What a remote holds, each place of it asked for once.
+
+    Parameters
+    ----------
+    remote : Client
+        What is asked.
+    """
+
+    def __init__(self, remote: Client) -> None:
+        self._remote = remote
+        self._listed: dict[tuple[str, str], list[RemoteFile]] = {}
+
+    def candidates(self, files: FileSpec, template: str, values: Values) -> Iterator[RemoteFile]:
+        """Yield the files that may be those of a selection: all below its prefixes, or those that it names."""
+        if isinstance(self._remote, Website):
+            keys = listing_prefix(template, values)
+            yield from self._remote.files(key for key in keys if not _is_gap(files, template, key))
+            return
+        for prefix in listing_prefix(files.tree.prefix or "", values):
+            place = (files.tree.name, prefix)
+            if place not in self._listed:
+                self._listed[place] = list(listing(files.tree, prefix, self._remote))
+            yield from self._listed[place]
+
+
+def _is_gap(files: FileSpec, template: str, key: str) -> bool:
+    return in_gap(parse(template, files.entities, key) or {}, files.gaps)
+
+
 def _chosen(tree: Tree, request: DownloadRequest, listed: Iterable[RemoteFile]) -> Iterable[RemoteFile]:
     if tree.prefix is not None:
         return listed
@@ -150,13 +184,13 @@ def ask_consent(asked: Iterable[Access], root: Path, texts: Path) -> None:
             )
 
 
-def run(plan: Plan, bucket: Bucket, n_jobs: int) -> Report:
+def run(plan: Plan, remote: Client, n_jobs: int) -> Report:
     """Transfer what a plan lacks, showing the progress, and report it.
 
     Warns
     -----
     UserWarning
-        For each file that the plan refuses, that the bucket denies, or that could not be fetched.
+        For each file that the plan refuses, that the remote denies, or that could not be fetched.
     """
     for file in plan.of(Action.REFUSE):
         warnings.warn(f"{file.key} is refused: {file.reason}", UserWarning, stacklevel=3)
@@ -166,7 +200,7 @@ def run(plan: Plan, bucket: Bucket, n_jobs: int) -> Report:
             shown(event)
             _warn_of(event)
 
-        return _carry_out(plan, bucket, n_jobs, tell)
+        return _carry_out(plan, remote, n_jobs, tell)
 
 
 def _warn_of(event: Event) -> None:
@@ -176,11 +210,11 @@ def _warn_of(event: Event) -> None:
         warnings.warn(f"{event.file.key} was not fetched: {event.reason}", UserWarning, stacklevel=5)
 
 
-def _carry_out(plan: Plan, bucket: Bucket, n_jobs: int, on_event: OnEvent) -> Report:
+def _carry_out(plan: Plan, remote: Client, n_jobs: int, on_event: OnEvent) -> Report:
     start = time.monotonic()
     ends: dict[type[Event], list[str]] = {Done: [], Denied: [], Failed: []}
     received = 0
-    for event in transfer(plan, bucket, n_jobs):
+    for event in transfer(plan, remote, n_jobs):
         on_event(event)
         if type(event) in ends:
             ends[type(event)].append(event.file.key)

@@ -89,8 +89,7 @@ def download_command(name: str, files: FileSpec, known: Sequence[Mapping[str, st
     """
     tree = files.tree
     if tree.command and not tree.by_filters:
-        chosen = list(dict.fromkeys(values[tree.choice] for values in known)) if tree.choice else []
-        return " ".join([f"laion-fmri {tree.command}", *([f"--{tree.choice}", *chosen] if chosen else [])])
+        return " ".join([f"laion-fmri {tree.command}", *_flags(files, known)])
     if not tree.scope:
         return f"laion_fmri.open_catalog().{name}().download()"
     alike = [values for values in known if all(values[one] == known[0][one] for one in tree.scope)]
@@ -103,6 +102,16 @@ def download_command(name: str, files: FileSpec, known: Sequence[Mapping[str, st
         return " ".join([f"laion-fmri {tree.command}", *flags, *_by_suffix(files)])
     include = [f"--{tree.flag.replace('_', '-')}"] if tree.flag else []
     return " ".join(["laion-fmri download", *flags, *include])
+
+
+def _flags(files: FileSpec, known: Sequence[Mapping[str, str]]) -> list[str]:
+    """Return the flags that name the values of files; an entity needs none where all of its values are wanted."""
+    flags = []
+    for name, entity in files.entities.items():
+        wanted = list(dict.fromkeys(values[name] for values in known if name in values))
+        if wanted and ALL not in wanted and set(wanted) != set(entity.known):
+            flags.append(f"--{name} {' '.join(wanted)}")
+    return flags
 
 
 def _by_suffix(files: FileSpec) -> list[str]:

@@ -15,19 +15,20 @@ from laion_fmri.catalog import catalog_path
 from laion_fmri.catalog.choice import Choice, Values, choose, complete, defaults
 from laion_fmri.catalog.entities import ALL
 from laion_fmri.catalog.filters import held_out_test
+from laion_fmri.catalog.gaps import in_gap
 from laion_fmri.catalog.models import Artifact, FileSpec, Layout
 from laion_fmri.catalog.rules import Tree
-from laion_fmri.catalog.templates import listing_prefix, local_path, parse
+from laion_fmri.catalog.templates import local_path, parse
 from laion_fmri.config import data_root
 from laion_fmri.errors import DataNotDownloadedError, NoMatchingDataError
-from laion_fmri.fetch import Report, ask_consent, listing, run
+from laion_fmri.fetch import Listings, Report, ask_consent, run
 from laion_fmri.loaders import Allocate, Loader, LocalFile, Request, get_loader
 from laion_fmri.missing import Chosen, lost_value, missing_text
 from laion_fmri.selection import usable_jobs
-from laion_fmri.storage.bucket import Bucket
 from laion_fmri.storage.disk import free_bytes, local_sizes
 from laion_fmri.storage.find import expected_files
 from laion_fmri.storage.plan import Plan, RemoteFile, planned
+from laion_fmri.storage.remote import Client, client
 
 _RULES: Any = {"names": True, "columns": {"__all__": {"names"}}}  # too long to be shown
 
@@ -115,24 +116,24 @@ class Source:
     def _entries(self, files: FileSpec, entities: Mapping[str, tuple[str, ...] | None]) -> list[FileEntry]:
         template, values = complete(self.name, files, entities)
         found = expected_files(self._root, template, files.entities, values)
-        return [FileEntry(path, bound, _size(path)) for path, bound in found]
+        return [FileEntry(path, bound, _size(path)) for path, bound in found if not in_gap(bound, files.gaps)]
 
     def plan(self) -> Plan:
         """Return what `download` would do: the files of the selection and those that reading takes beside them."""
-        return self._plan(Bucket(self.artifact.remote), self._root)
+        return self._plan(client(self.artifact.remote), self._root)
 
-    def _plan(self, bucket: Bucket, root: Path) -> Plan:
-        listed: dict[tuple[str, str], list[RemoteFile]] = {}
+    def _plan(self, remote: Client, root: Path) -> Plan:
+        listings = Listings(remote)
         wanted: dict[str, tuple[Tree, RemoteFile]] = {}
         entities = dict(self.artifact.entities)
         for files, chosen in self._specs():
             entities |= files.entities
-            for file in self._remote_files(files, chosen, bucket, listed):
+            for file in self._remote_files(files, chosen, listings):
                 wanted.setdefault(file.key, (files.tree, file))
         held_out = held_out_test(self.artifact.remote.held_out, entities)
         sizes = local_sizes(root, (local_path(key, entities) for key in wanted))
         decided = planned(wanted.values(), held_out, entities, sizes)
-        return Plan(bucket.url, str(root), free_bytes(root), decided)
+        return Plan(remote.url, str(root), free_bytes(root), decided)
 
     def _specs(self) -> Iterator[tuple[FileSpec, Mapping[str, tuple[str, ...] | None]]]:
         yield self.artifact, self.choice.entities
@@ -142,23 +143,15 @@ class Source:
             yield join, {**defaults(join), **mine}
 
     def _remote_files(
-        self,
-        files: FileSpec,
-        chosen: Mapping[str, tuple[str, ...] | None],
-        bucket: Bucket,
-        listed: dict[tuple[str, str], list[RemoteFile]],
+        self, files: FileSpec, chosen: Mapping[str, tuple[str, ...] | None], listings: Listings
     ) -> Iterator[RemoteFile]:
         template, values = complete(self.name, files, chosen)
         has_sidecar = isinstance(files, Artifact) and files.sidecar
         for wanted in (template, _sidecar(template)) if has_sidecar else (template,):
-            for prefix in listing_prefix(files.tree.prefix or "", values):
-                place = (files.tree.name, prefix)
-                if place not in listed:
-                    listed[place] = list(listing(files.tree, prefix, bucket))
-                for file in listed[place]:
-                    bound = parse(wanted, files.entities, local_path(file.key, files.entities))
-                    if bound is not None and _chosen(bound, values):
-                        yield file
+            for file in listings.candidates(files, wanted, values):
+                bound = parse(wanted, files.entities, local_path(file.key, files.entities))
+                if bound is not None and _chosen(bound, values):
+                    yield file
 
     def download(self, n_jobs: int = 1) -> Report:
         """Fetch the files of the selection, and those that reading takes beside them, that are not here.
@@ -186,11 +179,11 @@ class Source:
         root, workers = self._root, usable_jobs(n_jobs)
         if not (self.artifact.access.policy == "agreement" and self._is_here()):
             ask_consent([self.artifact.access], root, self.texts or catalog_path().parent)
-        bucket = Bucket(self.artifact.remote, workers)
-        plan = self._plan(bucket, root)
+        remote = client(self.artifact.remote, workers)
+        plan = self._plan(remote, root)
         if not plan.files:
-            raise NoMatchingDataError(f"{self.name}: {bucket.url} has no file of {self._chosen_text()}")
-        return run(plan, bucket, workers)
+            raise NoMatchingDataError(f"{self.name}: {remote.url} has no file of {self._chosen_text()}")
+        return run(plan, remote, workers)
 
     def read(self, **options: Any) -> Any:
         """Return the data in memory; see the catalog entry for what it is. Never downloads.

@@ -10,10 +10,12 @@ from pydantic_core import PydanticCustomError
 
 from laion_fmri.catalog import templates
 from laion_fmri.catalog.entities import Entity, Strict
+from laion_fmri.catalog.gaps import Gap, gap_mistake
 from laion_fmri.catalog.layout import Layout, Reference
 from laion_fmri.catalog.policies import Access
 from laion_fmri.catalog.regions import Regions
-from laion_fmri.catalog.rules import Dataset, S3Remote, Tree
+from laion_fmri.catalog.remotes import HttpsRemote, Remote
+from laion_fmri.catalog.rules import Dataset, Tree
 from laion_fmri.catalog.words import did_you_mean
 from laion_fmri.errors import SelectionError
 
@@ -95,6 +97,8 @@ class FileSpec(Strict):
         What the caller chooses.
     path : tuple of str
         Templates; a selection takes the first one that has just its entities.
+    gaps : tuple of dict
+        Values by entity that no file has together.
     layout : Layout
         What reading gives.
     """
@@ -102,7 +106,16 @@ class FileSpec(Strict):
     tree: Tree
     entities: dict[str, Entity]
     path: Paths
+    gaps: tuple[Gap, ...] = ()
     layout: Layout
+
+    @field_validator("gaps")
+    @classmethod
+    def _name_values(cls, gaps: tuple[Gap, ...], info: ValidationInfo) -> tuple[Gap, ...]:
+        for gap in gaps if "entities" in info.data else ():
+            if mistake := gap_mistake(gap, info.data["entities"]):
+                raise ValueError(mistake)
+        return gaps
 
     @model_validator(mode="after")
     def _names_fit(self) -> FileSpec:
@@ -181,13 +194,24 @@ class Artifact(FileSpec):
     """
 
     dataset: Dataset
-    remote: S3Remote
+    remote: Remote
     access: Access
     sidecar: bool = False
     loader: str
     options: dict[str, Option] = Field(default={})
     joins: dict[str, Join] = Field(default={})
     size: Size
+
+    @model_validator(mode="after")
+    def _is_found_without_a_listing(self) -> Artifact:
+        if isinstance(self.remote, HttpsRemote):
+            where = f"comes from {self.remote.name}, which lists nothing"
+            if not self.tree.alone:
+                raise ValueError(f"{where}; its tree has to be alone")
+            for name, entity in self.entities.items():
+                if entity.is_open:
+                    raise ValueError(f"{where}; {name} needs values in place of a pattern")
+        return self
 
     def _options(self) -> Collection[str]:
         return self.options

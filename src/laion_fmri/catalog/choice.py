@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from laion_fmri.catalog.entities import ALL
+from laion_fmri.catalog.gaps import refuse_gaps
 from laion_fmri.catalog.models import Artifact, FileSpec, Option
 from laion_fmri.catalog.regions import parse
 from laion_fmri.catalog.words import did_you_mean, listed, nearest
@@ -46,7 +48,7 @@ def choose(name: str, artifact: Artifact, given: Mapping[str, Any]) -> Choice:
     Raises
     ------
     SelectionError
-        For an unknown name or value, naming the nearest right one.
+        For an unknown name or value, naming the nearest right one, and for values that no file has together.
     """
     known = [*artifact.entities, *artifact.options]
     for argument in given:
@@ -54,6 +56,7 @@ def choose(name: str, artifact: Artifact, given: Mapping[str, Any]) -> Choice:
             hint = did_you_mean(argument, known) or f"; it takes {listed(known) or 'no arguments'}"
             raise SelectionError(f"{name} has no entity or option {argument}{hint}")
     entities = {entity: _values(name, artifact, entity, given) for entity in artifact.entities if entity in given}
+    _refuse_gaps(name, artifact, entities, given)
     options = {option: _option(name, option, rule, given.get(option)) for option, rule in artifact.options.items()}
     return Choice({**defaults(artifact), **entities}, options)
 
@@ -77,6 +80,17 @@ def _values(name: str, artifact: Artifact, entity: str, given: Mapping[str, Any]
         rule = artifact.remote.held_out
         if rule and rule.entity == entity and _names_held_out(artifact, entity, value, rule.values):
             raise SelectionError(f"{name}: {entity}={value!r} is held out: it is not public yet") from None
+        raise SelectionError(f"{name}: {error}") from None
+
+
+def _refuse_gaps(
+    name: str, artifact: Artifact, chosen: Mapping[str, tuple[str, ...] | None], given: Mapping[str, Any]
+) -> None:
+    wholly = {entity for entity, value in given.items() if isinstance(value, str) and value == ALL}
+    named = {entity: values for entity, values in chosen.items() if values and entity not in wholly}
+    try:
+        refuse_gaps(named, artifact.entities, artifact.gaps)
+    except SelectionError as error:
         raise SelectionError(f"{name}: {error}") from None
 
 

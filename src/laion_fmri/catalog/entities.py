@@ -1,7 +1,8 @@
 """The grammar of entities: which values there are and what a caller's value means.
 
 An entity is a BIDS key with its values (``ses-01``), the suffix or the extension of a file name
-(BIDS 1.10, https://bids-specification.readthedocs.io, "Filenames"), or a folder without a key.
+(BIDS 1.10, https://bids-specification.readthedocs.io, "Filenames"), a folder without a key, or a name that is not of
+BIDS.
 """
 
 from __future__ import annotations
@@ -52,8 +53,8 @@ class Entity(Strict):
         One sentence.
     key : str, optional
         Key in file names (``sub``); the name of the entity where left out.
-    kind : {"key", "suffix", "extension"}
-        Which part of a file name holds it.
+    kind : {"key", "suffix", "extension", "name"}
+        Which part of a file name holds it; a name is that of a folder or a file as a whole, and may have ``_`` in it.
     values, range, pattern
         The values: a list, the first and the last of zero-padded numbers, or a regular expression
         for a list that only the remote knows. Exactly one of the three.
@@ -74,7 +75,7 @@ class Entity(Strict):
 
     description: str
     key: str | None = None
-    kind: Literal["key", "suffix", "extension"] = "key"
+    kind: Literal["key", "suffix", "extension", "name"] = "key"
     values: Values = ()
     range: Range | None = None
     pattern: Pattern | None = None
@@ -89,7 +90,7 @@ class Entity(Strict):
     def _consistent(self) -> Entity:
         if sum(map(bool, (self.values, self.range, self.pattern))) != 1:
             raise ValueError("give exactly one of values, range and pattern")
-        if (self.kind == "key") == (self.match == "exact"):
+        if (self.kind in ("suffix", "extension")) != (self.match == "exact"):
             raise ValueError("a suffix or an extension takes match: exact, a key permissive or strict")
         if self.absent and self.match != "strict":
             raise ValueError("absent has a meaning with match: strict only")

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from laion_fmri.catalog.artifacts import Artifact
 from laion_fmri.catalog.entities import Entity, one_or_many
-from laion_fmri.catalog.rules import HeldOut
+from laion_fmri.catalog.remotes import HeldOut
 from laion_fmri.catalog.templates import local_path, parse
 from laion_fmri.catalog.words import did_you_mean
 from laion_fmri.errors import SelectionError

@@ -95,7 +95,7 @@ class Layout(Strict):
     background : tuple of int, optional
         Colour on which transparent images are shown: red, green and blue, 0 to 255.
     names : ImageNames, optional
-        Rules that the names of the rows of an HDF5 file follow as names of images.
+        Rules that names follow as names of images: those of the rows of an HDF5 file, or those in a split.
     """
 
     dims: tuple[str, ...]

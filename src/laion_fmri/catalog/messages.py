@@ -29,7 +29,6 @@ _SHAPES = {
     "float_type": "a number",
     "float_parsing": "a number",
 }
-_TAG = "policy"
 _QUOTED = "'(.*?)'"
 _LONGEST_SHOWN = 60
 
@@ -42,19 +41,19 @@ def pydantic_problems(error: ValidationError, lines: Lines) -> Iterator[Problem]
     """
     for item in error.errors():
         if item["type"] != MISFIT:
-            path = _path(item["loc"], item["type"], lines)
+            path = _path(item, lines)
             yield Problem(lines.of(path), path, _message(item))
 
 
-def _path(loc: Path, kind: str, lines: Lines) -> Path:
-    """Return a location without the names of union members that pydantic puts in."""
+def _path(item: Any, lines: Lines) -> Path:
+    """Return the place of a mistake, without the names of union members that pydantic puts in."""
     path: Path = ()
-    for part in loc:
+    for part in item["loc"]:
         if (*path, part) in lines:
             path = (*path, part)
-    if kind.startswith("union_tag"):
-        return (*path, _TAG)
-    return (*path, loc[-1]) if kind == "missing" else path
+    if item["type"].startswith("union_tag"):
+        return (*path, item["ctx"]["discriminator"].strip("'"))
+    return (*path, item["loc"][-1]) if item["type"] == "missing" else path
 
 
 def _message(item: Any) -> str:

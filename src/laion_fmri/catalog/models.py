@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from laion_fmri.catalog.artifacts import Artifact, FileSpec, Join, Option, Size
 from laion_fmri.catalog.entities import Entity, Strict
@@ -16,7 +16,8 @@ from laion_fmri.catalog.image_names import ImageNames
 from laion_fmri.catalog.layout import Column, Layout
 from laion_fmri.catalog.policies import Access
 from laion_fmri.catalog.regions import Regions
-from laion_fmri.catalog.rules import Dataset, Discovery, S3Remote, Tree
+from laion_fmri.catalog.remotes import Remote, S3Remote
+from laion_fmri.catalog.rules import Dataset, Discovery, Tree
 from laion_fmri.catalog.words import did_you_mean
 from laion_fmri.errors import SelectionError
 
@@ -51,8 +52,8 @@ class Definitions(Strict):
     ----------
     dataset : Dataset
         The dataset that the catalog describes.
-    remotes : dict of str to S3Remote
-        Where data comes from; downloads use the first.
+    remotes : dict of str to Remote
+        Where data comes from; a subject's download uses the first bucket.
     access : dict of str to Access
         Conditions of access.
     services : dict of str to str
@@ -74,7 +75,7 @@ class Definitions(Strict):
     """
 
     dataset: Dataset
-    remotes: dict[str, S3Remote]
+    remotes: dict[str, Remote]
     access: dict[str, Access]
     services: dict[str, str] = Field(default={})
     entities: dict[str, Entity]
@@ -84,6 +85,13 @@ class Definitions(Strict):
     regions: Regions = Field(default={})
     options: dict[str, Option] = Field(default={})
     discovery: Discovery
+
+    @field_validator("remotes")
+    @classmethod
+    def _one_lists(cls, remotes: dict[str, Remote]) -> dict[str, Remote]:
+        if not any(isinstance(remote, S3Remote) for remote in remotes.values()):
+            raise ValueError("there is no bucket (kind: s3), which a subject's download lists")
+        return remotes
 
 
 class CatalogFile(Strict):
@@ -114,8 +122,8 @@ class CatalogFile(Strict):
 
     @property
     def remote(self) -> S3Remote:
-        """The remote that downloads come from."""
-        return next(iter(self.definitions.remotes.values()))
+        """The bucket that a subject's download comes from."""
+        return next(remote for remote in self.definitions.remotes.values() if isinstance(remote, S3Remote))
 
     @property
     def entities(self) -> dict[str, Entity]:

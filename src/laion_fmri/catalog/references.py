@@ -80,6 +80,8 @@ def reference_problems(data: Any, folder: File, loaders: Collection[str] | None)
     yield from _tree_templates(data)
     yield from _joined_paths(data)
     yield from _chosen_joins(data)
+    yield from _joined_remotes(data)
+    yield from _name_filters(data)
     yield from _texts(data, folder)
     yield from _shared_keys(data)
 
@@ -182,6 +184,20 @@ def _chosen_joins(data: Any) -> Found:
             for place, join in find(data, "sources", str(path[1]), "args", "options", option, "choices", "*"):
                 if isinstance(joins, dict) and isinstance(join, str) and join not in joins:
                     yield place, f"there is no join {join}{did_you_mean(join, joins)}"
+
+
+def _joined_remotes(data: Any) -> Found:
+    remotes = {path[1]: remote for path, remote in find(data, "sources", "*", "args", "remote")}
+    for path, artifact in find(data, "sources", "*", "args", "joins", "*", "artifact"):
+        if isinstance(artifact, str) and remotes.get(artifact, remotes.get(path[1])) != remotes.get(path[1]):
+            yield path[:-1], f"{artifact} comes from another remote than {path[1]}; a download has one"
+
+
+def _name_filters(data: Any) -> Found:
+    names = [path[2] for path, kind in find(data, _TOP, "entities", "*", "kind") if kind == "name"]
+    for path, entity in find(data, _TOP, "trees", "*", "filters", "*"):
+        if entity in names:
+            yield path, f"{entity} is a name without a key, which no filter finds"
 
 
 def _texts(data: Any, folder: File) -> Found:

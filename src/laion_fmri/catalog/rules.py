@@ -1,8 +1,8 @@
-"""What many artifacts share: the dataset, where it lies, who may have it, how it is divided."""
+"""What many artifacts share: the dataset, who may have it, how it is divided."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field, field_validator, model_validator
 
@@ -53,65 +53,6 @@ class Dataset(Strict):
                 "install the version of laion-fmri that the catalog was written for"
             )
         return version
-
-
-class Exempt(Strict):
-    """Keys that a held-out rule does not cover.
-
-    Attributes
-    ----------
-    prefix : str
-        Beginning of the keys.
-    contains : tuple of str
-        What they contain, at least one of these.
-    """
-
-    prefix: str
-    contains: tuple[str, ...]
-
-
-class HeldOut(Strict):
-    """Data that the remote lists and gives to nobody: keys with a folder of these entity values.
-
-    Attributes
-    ----------
-    entity : str
-        The entity that tells.
-    values : tuple of str
-        Its values that are held out.
-    except : tuple of Exempt
-        Keys that are public all the same.
-    """
-
-    entity: str
-    values: tuple[str, ...]
-    exempt: tuple[Exempt, ...] = Field(default=(), alias="except")
-
-
-class S3Remote(Strict):
-    """A public S3 bucket, read without credentials.
-
-    Attributes
-    ----------
-    kind : {"s3"}
-        What the remote is.
-    bucket : str
-        Name of the bucket.
-    region : str
-        Region of the bucket.
-    held_out : HeldOut, optional
-        What it lists and gives to nobody.
-    """
-
-    kind: Literal["s3"]
-    bucket: str
-    region: str
-    held_out: HeldOut | None = None
-
-    @property
-    def url(self) -> str:
-        """``s3://`` address of the bucket."""
-        return f"s3://{self.bucket}"
 
 
 class Forced(Strict):

@@ -12,7 +12,7 @@ from laion_fmri.catalog.words import did_you_mean
 
 _FIELD = re.compile(r"\{([a-z][a-z0-9_]*)\}")
 _OUTSIDE = r"(?![a-z0-9_]*\})"  # of a field
-_SEPARATORS = re.compile(rf"([/_]){_OUTSIDE}")
+_SEPARATOR = re.compile(rf"(_){_OUTSIDE}")
 _PARTS = re.compile(rf"[/_.]{_OUTSIDE}")
 
 
@@ -160,11 +160,18 @@ def misfits(
 def overlap(one: str, mine: Mapping[str, Entity], other: str, theirs: Mapping[str, Entity]) -> bool:
     """Tell whether two templates can name the same key.
 
-    Compared part by part between ``/`` and ``_``, which no value contains. Where the remote alone knows the
-    values on both sides, only the text around them counts.
+    Compared part by part between ``/``, which no value contains, and between ``_``, which only names contain. Where
+    the remote alone knows the values on both sides, only the text around them counts.
     """
-    left, right = _SEPARATORS.split(one), _SEPARATORS.split(other)
-    return len(left) == len(right) and all(_meet(a, mine, b, theirs) for a, b in zip(left, right, strict=True))
+    left, right = one.split("/"), other.split("/")
+    return len(left) == len(right) and all(_alike(a, mine, b, theirs) for a, b in zip(left, right, strict=True))
+
+
+def _alike(a: str, mine: Mapping[str, Entity], b: str, theirs: Mapping[str, Entity]) -> bool:
+    if any(entities[name].kind == "name" for part, entities in ((a, mine), (b, theirs)) for name in fields(part)):
+        return _meet(a, mine, b, theirs)
+    left, right = _SEPARATOR.split(a), _SEPARATOR.split(b)
+    return len(left) == len(right) and all(_meet(x, mine, y, theirs) for x, y in zip(left, right, strict=True))
 
 
 def _meet(a: str, mine: Mapping[str, Entity], b: str, theirs: Mapping[str, Entity]) -> bool:

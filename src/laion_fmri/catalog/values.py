@@ -12,7 +12,7 @@ from laion_fmri.catalog.words import did_you_mean
 
 ALL = "all"
 
-_SEPARATORS = {"key": "/_", "suffix": "/_.", "extension": "/"}
+_SEPARATORS = {"key": "/_", "suffix": "/_.", "extension": "/", "name": "/"}
 MOST_DIGITS = 4
 _NO_VALUES = ("", "/", "a/b", "_", "a_b", ".", "..")
 

@@ -21,6 +21,7 @@ LOADERS = {
     "json": "laion_fmri.loaders.json",
     "masks": "laion_fmri.loaders.masks",
     "matrix": "laion_fmri.loaders.matrix_file",
+    "split": "laion_fmri.loaders.split",
     "surface_label": "laion_fmri.loaders.surface_label",
     "surface_map": "laion_fmri.loaders.surface_map",
     "table": "laion_fmri.loaders.table",

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
 from laion_fmri.catalog.models import Artifact
 from laion_fmri.catalog.words import listed
 from laion_fmri.errors import DataFormatError, SelectionError
-from laion_fmri.loaders import Request
+from laion_fmri.loaders import LocalFile, Request
 
 
 def needs(artifact: Artifact, options: Mapping[str, Any]) -> tuple[str, ...]:
@@ -37,13 +37,8 @@ def read(request: Request) -> dict[Any, Any]:
     DataFormatError
         If a file is not JSON, or holds something else than an object.
     """
-    contents = [_content(file.path) for file in request.files]
-    if len(contents) == 1:
-        return contents[0]
-    names = request.files[0].entities
-    differ = [name for name in names if len({file.entities[name] for file in request.files}) > 1]
-    keys = [tuple(file.entities[name] for name in differ) for file in request.files]
-    return dict(zip([key[0] if len(key) == 1 else key for key in keys], contents, strict=True))
+    contents: dict[Any, Any] = one_or_each(request.files, [read_object(file.path) for file in request.files])
+    return contents
 
 
 def to_dask(request: Request) -> NoReturn:
@@ -52,7 +47,20 @@ def to_dask(request: Request) -> NoReturn:
     raise SelectionError(f"a JSON file has no lazy form ({names}); it is small, use read()")
 
 
-def _content(path: Path) -> dict[str, Any]:
+def one_or_each(files: Sequence[LocalFile], contents: Sequence[Any]) -> Any:
+    """Return the content of a single file, or those of several as a dict.
+
+    Its keys are the values of the entity in which the files differ, or tuples where they differ in several.
+    """
+    if len(contents) == 1:
+        return contents[0]
+    differ = [name for name in files[0].entities if len({file.entities[name] for file in files}) > 1]
+    keys = [tuple(file.entities[name] for name in differ) for file in files]
+    return dict(zip([key[0] if len(key) == 1 else key for key in keys], contents, strict=True))
+
+
+def read_object(path: Path) -> dict[str, Any]:
+    """Return the object that a JSON file holds; raise DataFormatError if it holds anything else."""
     try:
         content = json.loads(path.read_bytes())
     except ValueError as error:

@@ -10,7 +10,8 @@ from typing import Any
 from laion_fmri.catalog.entities import ALL, Entity
 from laion_fmri.catalog.models import Artifact, FileSpec, Option
 from laion_fmri.catalog.policies import Access
-from laion_fmri.catalog.rules import HeldOut, Tree
+from laion_fmri.catalog.remotes import HeldOut
+from laion_fmri.catalog.rules import Tree
 from laion_fmri.catalog.templates import fields
 from laion_fmri.cli.flags import flag_of
 from laion_fmri.loaders import get_loader
@@ -71,6 +72,14 @@ def _needed(name: str, entity: Entity, spec: FileSpec) -> str:
 def ways(spec: FileSpec) -> str:
     """Return which entities name a file together, where there are several ways."""
     return ", or ".join(codes(fields(path), " and") for path in spec.path)
+
+
+def gaps(spec: FileSpec) -> str:
+    """Return which values no file has together, a sentence each."""
+    together = (
+        " with ".join(f"{code(name)} {codes(values, ' or')}" for name, values in gap.items()) for gap in spec.gaps
+    )
+    return " ".join(f"No file has {values}." for values in together)
 
 
 def spellings(spec: FileSpec, example: Mapping[str, Any]) -> str:

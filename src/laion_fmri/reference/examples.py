@@ -46,12 +46,9 @@ def example(catalog: CatalogFile, name: str) -> Example:
     call = f"catalog.{name}({arguments})" if arguments else f"catalog.{name}"
     tree = source.args.tree
     if tree.command and not tree.by_filters:
-        choice = (
-            [f"{flag_of(tree.choice)} {' '.join(_texts(chosen[tree.choice]))}"]
-            if tree.choice and tree.choice in chosen
-            else []
-        )
-        return Example(call, _wrapped([f"laion-fmri {tree.command}", *choice]), None)
+        named = {entity: _texts(value) for entity, value in chosen.items() if entity in source.args.entities}
+        flags = [f"{flag_of(entity)} {' '.join(values)}" for entity, values in named.items()]
+        return Example(call, _wrapped([f"laion-fmri {tree.command}", *flags]), None)
     own = tree if tree.by_filters and all(one is tree for one, _ in files) else None
     known = catalog.filters_of(own) if own else catalog.filters
     asked = {entity: _texts(value) for entity, value in chosen.items() if entity in tree.filters and entity in known}

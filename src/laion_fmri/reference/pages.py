@@ -76,6 +76,7 @@ def artifact_page(catalog: CatalogFile, name: str, source: str) -> str:
         entities=artifacts.entity_table(artifact),
         spellings=artifacts.spellings(artifact, entry.metadata.get("example", {})),
         ways=artifacts.ways(artifact),
+        gaps=artifacts.gaps(artifact),
         columns=artifacts.column_table(artifact),
         checks=[*checks(artifact)],
         returns=artifacts.returns(artifact),

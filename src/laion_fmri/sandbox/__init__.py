@@ -1,4 +1,4 @@
-"""The dataset in miniature, and an S3 endpoint on this machine that serves it."""
+"""The dataset in miniature, and servers on this machine that serve it."""
 
 from __future__ import annotations
 

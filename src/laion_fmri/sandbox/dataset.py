@@ -1,4 +1,4 @@
-"""The dataset in miniature: a folder whose relative paths are the keys of the bucket."""
+"""The dataset in miniature: a folder whose relative paths are the keys of its remotes."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from laion_fmri.sandbox.brain import Brain, Grid, make_brain
 from laion_fmri.sandbox.chance import generator
 from laion_fmri.sandbox.localizers import write_localizers
 from laion_fmri.sandbox.responses import Voxels, make_voxels
+from laion_fmri.sandbox.splits import write_splits
 from laion_fmri.sandbox.stimuli import Stimuli, write_stimuli
 
 _RUNS = 12
@@ -51,7 +52,7 @@ def make_dataset(
     Parameters
     ----------
     folder : Path
-        New or empty; relative paths below it are keys of the bucket.
+        New or empty; relative paths below it are the keys of the bucket and of web servers.
     catalog : CatalogFile, optional
         Says where the files lie; the one of the package where left out.
     subjects, sessions : iterable of str
@@ -86,7 +87,9 @@ def make_dataset(
         shown = set[str]()
         for subject in people:
             shown |= dataset.write_subject(subject, public, make_brain(subject, grid, seed))
-        write_stimuli(dataset.root, catalog, Stimuli(tuple(sorted(shown)), people, features, pixels, seed))
+        stimuli = Stimuli(tuple(sorted(shown)), people, features, pixels, seed)
+        write_stimuli(dataset.root, catalog, stimuli)
+        write_splits(dataset.root, catalog, stimuli)
         if folder.exists():
             folder.rmdir()
         dataset.root.replace(folder)

@@ -1,10 +1,10 @@
-"""A folder as a public S3 bucket on this machine."""
+"""A folder as a public S3 bucket and as web servers on this machine."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,7 +14,10 @@ from typing import Any
 
 from laion_fmri.catalog import CatalogFile, load_catalog
 from laion_fmri.catalog.filters import gated_test, held_out_test
+from laion_fmri.catalog.remotes import HttpsRemote
+from laion_fmri.catalog.templates import parse
 from laion_fmri.errors import LaionFMRIError
+from laion_fmri.sandbox.web import Web, files_of, serve_web
 
 _PACKAGES = ("moto", "flask", "flask_cors")
 _WORKERS = 4
@@ -38,11 +41,17 @@ class Server:
     owner : boto3 client
         Acts for the owner of the bucket: puts and deletes files, and takes them from the public
         (``put_object_acl(..., ACL="private")``).
+    web : Web
+        The web server beside it.
+    addresses : mapping of str to str
+        What stands at the web server: its address by environment variable.
     """
 
     endpoint: str
     bucket: str
     owner: Any
+    web: Web
+    addresses: Mapping[str, str]
 
     def environment(self, home: Path) -> dict[str, str]:
         """Return the environment variables that point this package at the server.
@@ -56,24 +65,24 @@ class Server:
             "AWS_ENDPOINT_URL_S3": self.endpoint,
             "XDG_CONFIG_HOME": str(home / ".config"),
             "no_proxy": "127.0.0.1",
+            **self.addresses,
         }
 
 
 @contextmanager
 def serve(folder: Path, catalog: CatalogFile | None = None) -> Iterator[Server]:
-    """Serve a folder as the bucket of a catalog's remote.
+    """Serve a folder as the remotes of a catalog: its bucket, and web servers for all else.
 
-    Anyone may list all keys and get the public files, also by range; those that are held out or given under an
-    agreement answer 403. Each server
-    is a process with a state of its own, so several can run at once and each starts clean. Neither the
-    environment nor standard output is touched.
+    Anyone may list all keys of the bucket and get the public files, also by range; those that are held out or given
+    under an agreement answer 403. Each bucket is a process with a state of its own, so several can run at once and each
+    starts clean. Neither the environment nor standard output is touched.
 
     Parameters
     ----------
     folder : Path
         Relative paths below it are the keys.
     catalog : CatalogFile, optional
-        Names the bucket, its region and what is not public; the one of the package where left out.
+        Names the remotes, what lies where and what is not public; the one of the package where left out.
 
     Yields
     ------
@@ -86,13 +95,27 @@ def serve(folder: Path, catalog: CatalogFile | None = None) -> Iterator[Server]:
         If moto is not installed, naming the command that installs it.
     """
     catalog = catalog or load_catalog()
-    with _process() as endpoint:
-        server = Server(endpoint, catalog.remote.bucket, _owner(endpoint, catalog.remote.region))
+    sites = [remote for remote in catalog.definitions.remotes.values() if isinstance(remote, HttpsRemote)]
+    keys = {site: _keys_of(catalog, site) for site in sites}
+    routes = {site.name: files_of(folder, test) for site, test in keys.items()}
+    with _process() as endpoint, serve_web(routes) as web:
+        addresses = {site.variable: f"{web.address}/{site.name}" for site in sites}
+        server = Server(endpoint, catalog.remote.bucket, _owner(endpoint, catalog.remote.region), web, addresses)
         try:
-            _upload(folder, server, catalog)
+            _upload(folder, server, catalog, keys.values())
             yield server
         finally:
             server.owner.close()
+
+
+def _keys_of(catalog: CatalogFile, site: HttpsRemote) -> Callable[[str], bool]:
+    """Return the test for the keys of a web server."""
+    artifacts = [source.args for source in catalog.sources.values() if source.args.remote == site]
+
+    def test(key: str) -> bool:
+        return any(parse(path, one.entities, key) is not None for one in artifacts for path in one.path)
+
+    return test
 
 
 @contextmanager
@@ -134,7 +157,7 @@ def _owner(endpoint: str, region: str) -> Any:
     )
 
 
-def _upload(folder: Path, server: Server, catalog: CatalogFile) -> None:
+def _upload(folder: Path, server: Server, catalog: CatalogFile, elsewhere: Collection[Callable[[str], bool]]) -> None:
     held_out = held_out_test(catalog.remote.held_out, catalog.entities)
     gated = gated_test(source.args for source in catalog.sources.values())
     place = {"CreateBucketConfiguration": {"LocationConstraint": catalog.remote.region}}
@@ -142,10 +165,10 @@ def _upload(folder: Path, server: Server, catalog: CatalogFile) -> None:
         Bucket=server.bucket, ACL="public-read", **(place if catalog.remote.region != _UNNAMED_REGION else {})
     )
 
-    def put(path: Path) -> None:
-        key = path.relative_to(folder).as_posix()
+    def put(key: str) -> None:
         acl = "private" if held_out(key) or gated(key) else "public-read"
-        server.owner.put_object(Bucket=server.bucket, Key=key, Body=path.read_bytes(), ACL=acl)
+        server.owner.put_object(Bucket=server.bucket, Key=key, Body=(folder / key).read_bytes(), ACL=acl)
 
+    keys = (path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
     with ThreadPoolExecutor(_WORKERS) as workers:
-        list(workers.map(put, (path for path in folder.rglob("*") if path.is_file())))
+        list(workers.map(put, (key for key in keys if not any(test(key) for test in elsewhere))))

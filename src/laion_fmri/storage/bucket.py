@@ -5,15 +5,15 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from typing import Any
 from urllib.parse import urlsplit
 
-from laion_fmri.catalog.rules import S3Remote
-from laion_fmri.errors import ChangedError, DeniedError, GoneError, OfflineError, PassingError, RemoteError
+from laion_fmri.catalog.remotes import S3Remote
+from laion_fmri.errors import ChangedError, DeniedError, GoneError, PassingError, RemoteError
+from laion_fmri.storage.online import refuse_offline
 from laion_fmri.storage.origin import Body
 from laion_fmri.storage.plan import RemoteFile
 
@@ -40,10 +40,7 @@ class Bucket:
 
     @cached_property
     def _client(self) -> Any:
-        if os.environ.get("LAION_FMRI_OFFLINE", "0") not in ("", "0"):
-            raise OfflineError(
-                f"LAION_FMRI_OFFLINE is set, so {self.url} is not asked; unset it, or use what is in the data directory"
-            )
+        refuse_offline(self.url)
         import boto3
         from botocore import UNSIGNED
         from botocore.config import Config

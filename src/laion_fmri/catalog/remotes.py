@@ -1,0 +1,117 @@
+"""Where data comes from."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, Field
+
+from laion_fmri.catalog.entities import Strict
+
+
+class Exempt(Strict):
+    """Keys that a held-out rule does not cover.
+
+    Attributes
+    ----------
+    prefix : str
+        Beginning of the keys.
+    contains : tuple of str
+        What they contain, at least one of these.
+    """
+
+    prefix: str
+    contains: tuple[str, ...]
+
+
+class HeldOut(Strict):
+    """Data that the remote lists and gives to nobody: keys with a folder of these entity values.
+
+    Attributes
+    ----------
+    entity : str
+        The entity that tells.
+    values : tuple of str
+        Its values that are held out.
+    except : tuple of Exempt
+        Keys that are public all the same.
+    """
+
+    entity: str
+    values: tuple[str, ...]
+    exempt: tuple[Exempt, ...] = Field(default=(), alias="except")
+
+
+class S3Remote(Strict):
+    """A public S3 bucket, read without credentials.
+
+    Attributes
+    ----------
+    kind : {"s3"}
+        What the remote is.
+    bucket : str
+        Name of the bucket.
+    region : str
+        Region of the bucket.
+    held_out : HeldOut, optional
+        What it lists and gives to nobody.
+    """
+
+    kind: Literal["s3"]
+    bucket: str
+    region: str
+    held_out: HeldOut | None = None
+
+    @property
+    def url(self) -> str:
+        """``s3://`` address of the bucket."""
+        return f"s3://{self.bucket}"
+
+
+def _short(name: str) -> str:
+    if not re.fullmatch("[a-z][a-z0-9_]*", name):
+        raise ValueError(f"{name} is no name of a remote: lower-case letters, digits and underscores, a letter first")
+    return name
+
+
+def _address(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme != "https" or not parts.hostname or "@" in parts.netloc or parts.query or parts.fragment:
+        raise ValueError(f"{url} is no https address without user, query and fragment; write https://HOST/PATH")
+    return url.rstrip("/")
+
+
+class HttpsRemote(Strict):
+    """Files of a web server, each at the address of its key. It lists nothing: the catalog names all values.
+
+    Attributes
+    ----------
+    kind : {"https"}
+        What the remote is.
+    name : str
+        Short name; the environment variable ``LAION_FMRI_<NAME>_URL`` stands in for `url`.
+    url : str
+        Address below which the keys lie.
+    hosts : tuple of str
+        Hosts that the server may redirect to, beside its own.
+    """
+
+    kind: Literal["https"]
+    name: Annotated[str, AfterValidator(_short)]
+    url: Annotated[str, AfterValidator(_address)]
+    hosts: tuple[str, ...] = ()
+
+    @property
+    def held_out(self) -> None:
+        """Nothing: such a remote lists nothing that it does not give."""
+        return None
+
+    @property
+    def variable(self) -> str:
+        """Environment variable that stands in for the address."""
+        return f"LAION_FMRI_{self.name.upper()}_URL"
+
+
+Remote = Annotated[S3Remote | HttpsRemote, Field(discriminator="kind")]
