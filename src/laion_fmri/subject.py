@@ -17,6 +17,7 @@ from laion_fmri.local import has_files_of, one_or_each
 from laion_fmri.selection import resolve_subject_id
 from laion_fmri.subject_files import session_prefix
 from laion_fmri.subject_raw import SubjectRaw
+from laion_fmri.subject_trials import SubjectTrials
 
 if TYPE_CHECKING:
     from laion_fmri.loaders.nifti import Array
@@ -60,7 +61,7 @@ def load_subject(subject: str) -> Subject:
 
 
 @dataclass(frozen=True)
-class Subject(SubjectRaw):
+class Subject(SubjectRaw, SubjectTrials):
     """What is downloaded of one subject; nothing here uses the network.
 
     A vector of voxels has one value for each voxel of the brain mask that `mask_source` names, in C order of the

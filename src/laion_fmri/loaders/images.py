@@ -8,7 +8,7 @@ whose row i belongs to picture i.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -59,16 +59,9 @@ def read(request: Request) -> xr.DataArray:
         If there is no picture of a name, or nothing is chosen of more than 2 GiB.
     """
     pictures, table = _chosen(request)
-    size = len(pictures.rows) * pictures.bytes_each
-    if size > _MOST_BYTES and request.options.get("images") is None:
-        raise SelectionError(
-            f"all {len(pictures.rows)} images of {pictures.source.path} take {size / 2**30:.1f} GiB; choose images=, "
-            "or use to_dask()"
-        )
-    values = np.empty((len(pictures.rows), *pictures.shape), np.uint8)
-    for part, block in pictures.blocks():
-        values[part] = block.decoded()
-    return _labelled(request, pictures, table, values)
+    if request.options.get("images") is None:
+        pictures.require_few(str(pictures.source.path), "choose images=, or use to_dask()")
+    return _labelled(request, pictures, table, pictures.read())
 
 
 def to_dask(request: Request) -> xr.DataArray:
@@ -78,8 +71,8 @@ def to_dask(request: Request) -> xr.DataArray:
 
     pictures, table = _chosen(request)
     lazy = [
-        da.from_delayed(dask.delayed(block).decoded(), (len(block.rows), *block.shape), np.uint8)
-        for _, block in pictures.blocks()
+        da.from_delayed(dask.delayed(block).read(), (len(block.rows), *block.shape), np.uint8)
+        for block in pictures.blocks()
     ]
     return _labelled(request, pictures, table, da.concatenate(lazy))
 
@@ -109,23 +102,29 @@ class Pictures:
     background: Colour | None
 
     @property
-    def bytes_each(self) -> int:
-        """Size of one decoded picture."""
+    def _bytes_each(self) -> int:
         return int(np.prod(self.shape))
 
-    def blocks(self) -> list[tuple[slice, Pictures]]:
-        """Return parts of about 16 MiB, and which places they have in the whole."""
-        step = max(1, _BLOCK_BYTES // self.bytes_each)
-        parts = [slice(start, start + step) for start in range(0, len(self.rows), step)]
-        return [
-            (part, Pictures(self.source, self.rows[part], self.names[part], self.shape, self.background))
-            for part in parts
-        ]
+    def require_few(self, what: str, hint: str) -> None:
+        """Raise SelectionError unless they take up to 2 GiB."""
+        size = len(self.rows) * self._bytes_each
+        if size > _MOST_BYTES:
+            raise SelectionError(f"{what}: {len(self.rows)} images take {size / 2**30:.1f} GiB; {hint}")
 
-    def decoded(self) -> Array:
-        """Return the pictures as displayed: uint8, (image, y, x, channel)."""
-        data = read_bytes(self.source, self.rows)
-        return np.stack([self._one(encoded, name) for encoded, name in zip(data, self.names, strict=True)])
+    def blocks(self) -> list[Pictures]:
+        """Return parts of about 16 MiB, in their order."""
+        step = max(1, _BLOCK_BYTES // self._bytes_each)
+        parts = [slice(start, start + step) for start in range(0, len(self.rows), step)]
+        return [replace(self, rows=self.rows[part], names=self.names[part]) for part in parts]
+
+    def read(self) -> Array:
+        """Return the pictures as displayed: uint8, (image, y, x, channel). One that stands twice is decoded once."""
+        values = np.empty((len(self.rows), *self.shape), np.uint8)
+        _, first, place = np.unique(self.rows, return_index=True, return_inverse=True)
+        for number, row in enumerate(first):
+            (encoded,) = read_bytes(self.source, [self.rows[row]])
+            values[place == number] = self._one(encoded, self.names[row])
+        return values
 
     def _one(self, encoded: bytes, name: str) -> Array:
         what = picture_text(self.source, name)
@@ -163,14 +162,17 @@ def _chosen(request: Request) -> tuple[Pictures, pd.DataFrame]:
     if wanted is not None:
         require_names("images", wanted, set(table[column]), source.path)
         table = table.loc[pd.Index(table[column]).get_indexer(pd.Index(wanted))]
-    names = table[column].to_numpy(str)
-    rows = table.index.to_numpy()
+    pictures = pictures_of(source, table.index.to_numpy(), table[column].to_numpy(str), layout.background)
+    return pictures, table.drop(columns=column)
+
+
+def pictures_of(source: Stored, rows: Array, names: Array, background: Colour | None) -> Pictures:
+    """Return some pictures of a file; of the first one the size is looked up."""
     if not len(rows):
         raise DataFormatError(f"{source.path} holds no image; download it again")
     (first,) = read_bytes(source, rows[:1])
     width, height = decode(first, picture_text(source, names[0])).size
-    shape = (height, width, len(_CHANNELS))
-    return Pictures(source, rows, names, shape, layout.background), table.drop(columns=column)
+    return Pictures(source, rows, names, (height, width, len(_CHANNELS)), background)
 
 
 def image_table(source: Stored, path: Path, columns: Mapping[str, Column], name: str) -> pd.DataFrame:

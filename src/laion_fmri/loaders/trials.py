@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from laion_fmri.catalog.layout import Column
+from laion_fmri.catalog.models import FileSpec
 from laion_fmri.errors import DataFormatError
 from laion_fmri.loaders import LocalFile, Request
 from laion_fmri.loaders.joined import read_joined
@@ -54,20 +56,46 @@ def read_trials(request: Request, file: LocalFile, header: Header, owner: Owner)
     shared = {name: value for name, value in file.entities.items() if name in join.entities}
     (found,) = request.find("trials", shared)
     table = read_joined(request, join, found, _COLUMNS)
-    problem = _count_problem(table, header.volumes)
-    for name in shared.keys() - dict(owner).keys():
-        token = f"{join.entities[name].key_of(name)}-{shared[name]}"
-        problem = problem or _session_problem(table, token)
+    problem = _count_problem(table, header.volumes) or _session_problem(table, join, shared, owner)
     if problem:
         raise DataFormatError(
             f"{found.path} does not fit {file.path}: {problem}; a trial table has one row for each volume, "
             "in their order. Download both files again"
         )
+    return _keyed(table, found.path, request.artifact, file.entities, owner)
+
+
+def keyed_trials(request: Request, file: LocalFile, owner: Owner) -> pd.DataFrame:
+    """Read a trial table without the file of its volumes.
+
+    Parameters
+    ----------
+    request : Request
+        Of trial tables.
+    file : LocalFile
+        One of them.
+    owner : Owner
+        As for `read_trials`, which returns the same.
+
+    Raises
+    ------
+    DataFormatError
+        If its rows do not count the volumes of its session from 0.
+    """
+    spec = request.artifact
+    table = read_joined(request, spec, file, _COLUMNS)
+    problem = _session_problem(table, spec, file.entities, owner)
+    if problem:
+        raise DataFormatError(f"{file.path}: {problem}; download it again")
+    return _keyed(table, file.path, spec, file.entities, owner)
+
+
+def _keyed(table: pd.DataFrame, path: Path, spec: FileSpec, values: Mapping[str, str], owner: Owner) -> pd.DataFrame:
     for name in (KEY, REPETITION):
         if name in table:
-            raise DataFormatError(f"{found.path} has a column {name}, the name of a coordinate of trials; rename it")
-    keys = {name: entity.key_of(name) for name, entity in request.artifact.entities.items()}
-    stem = "_".join(f"{key}-{file.entities[name]}" for name, key in keys.items() if name in file.entities)
+            raise DataFormatError(f"{path} has a column {name}, the name of a coordinate of trials; rename it")
+    keys = {name: entity.key_of(name) for name, entity in spec.entities.items()}
+    stem = "_".join(f"{key}-{values[name]}" for name, key in keys.items() if name in values)
     return table.assign(**dict(owner), **{KEY: [f"{stem}_{index:04d}" for index in table[INDEX]]})
 
 
@@ -78,11 +106,13 @@ def _count_problem(table: pd.DataFrame, volumes: int) -> str | None:
     return f"{len(table)} rows for {volumes} volumes, {where}"
 
 
-def _session_problem(table: pd.DataFrame, session: str) -> str | None:
-    wrong = np.flatnonzero(table[SESSION] != session)
-    if not len(wrong):
-        return None
-    return f"column {SESSION}, row {wrong[0]} is {table[SESSION][wrong[0]]}, not {session}"
+def _session_problem(table: pd.DataFrame, spec: FileSpec, values: Mapping[str, str], owner: Owner) -> str | None:
+    for name in values.keys() - dict(owner).keys():
+        session = f"{spec.entities[name].key_of(name)}-{values[name]}"
+        wrong = np.flatnonzero(table[SESSION] != session)
+        if len(wrong):
+            return f"column {SESSION}, row {wrong[0]} is {table[SESSION][wrong[0]]}, not {session}"
+    return None
 
 
 def repetitions(table: pd.DataFrame, owners: Iterable[str]) -> pd.Series[int]:
