@@ -442,7 +442,9 @@ def test_ls_lists_every_artifact_of_the_catalog(cli, offline):
     for name, source in sources.items():
         assert source.description in rows[name]
         assert ", ".join(source.args.entities) in rows[name]
-    assert "--include-anatomical" in rows["brain_mask"]
+    ways = {"brain_mask": "--include-anatomical", "embeddings": "--include-embeddings", "captions": "download-captions"}
+    assert all(way in rows[name] for name, way in ways.items())
+    assert "download" not in rows["trials"]
     artifacts = json.loads(cli("ls", "--json").out)
     assert [artifact["name"] for artifact in artifacts] == list(sources)
 

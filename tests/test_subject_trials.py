@@ -106,36 +106,53 @@ def test_without_the_table_of_the_images_the_command_is_told(subject: Subject, h
             ask()
 
 
-def test_a_label_without_a_row_is_refused_with_the_trial_and_the_nearest(subject: Subject, here_images: Path):
-    about = pd.read_csv(here_images / TABLE, keep_default_na=False)
+def drop_from_table(folder: Path, label: str) -> None:
+    about = pd.read_csv(folder / TABLE, keep_default_na=False)
+    about[about["image_name"] != label].to_csv(folder / TABLE, index=False)
+
+
+def test_a_label_without_a_row_is_refused_naming_both_tables(subject: Subject, here_images: Path):
     label = plain_trials(here_images, "ses-02")["label"][3]
-    about["image_name"] = about["image_name"].replace(label, f"{label}x")
-    about.to_csv(here_images / TABLE, index=False)
-    with pytest.raises(DataFormatError, match="belong together") as error:
+    drop_from_table(here_images, label)
+    with pytest.raises(DataFormatError, match="is not in column image_name") as error:
         subject.metadata  # noqa: B018
-    for part in (str(here_images / TABLE), f"no row for {label}", f"did you mean `{label}x`"):
+    for part in (label, str(here_images / TABLE), "_trials.tsv, column label, row "):
+        assert part in str(error.value)
+
+
+def test_a_label_without_a_row_is_refused_when_the_table_arrives_late(
+    subject: Subject, here_images: Path, tmp_path: Path
+):
+    shutil.move(here_images / TABLE, tmp_path / "table.csv")
+    assert subject.captions.human(0)
+    shutil.move(tmp_path / "table.csv", here_images / TABLE)
+    label = plain_trials(here_images, "ses-01")["label"][0]
+    drop_from_table(here_images, label)
+    with pytest.raises(DataFormatError, match="do not belong together") as error:
+        subject.metadata  # noqa: B018
+    for part in (str(here_images / TABLE), f"no row for {label}, which trial sub-03_ses-01_0000 shows"):
         assert part in str(error.value)
 
 
 def test_a_name_that_stands_twice_is_refused(subject: Subject, here_images: Path):
     about = pd.read_csv(here_images / TABLE, keep_default_na=False)
     pd.concat([about, about.head(1)]).to_csv(here_images / TABLE, index=False)
-    with pytest.raises(DataFormatError, match=f"rows 0 and {len(about)} are both"):
+    with pytest.raises(DataFormatError, match=f"column image_name, row {len(about)}: .* stands in row 0 too"):
         subject.metadata  # noqa: B018
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda table: table.iloc[1:], "column beta_index, row 0 is 1, not 0"),
-        (lambda table: table.iloc[::-1], "column beta_index, row 0 is 59, not 0"),
-        (lambda table: table.assign(session="ses-01"), "column session, row 0 is ses-01, not ses-02"),
+        (lambda table: table.iloc[1:], ", column beta_index, row 0: 1, not 0"),
+        (lambda table: table.iloc[::-1], ", column beta_index, row 0: 59, not 0"),
+        (lambda table: table.assign(session="ses-01"), ": column session, row 0 is ses-01, not ses-02"),
     ],
 )
 def test_a_trial_table_that_does_not_count_its_volumes_is_refused(subject: Subject, here_images: Path, change, message):
     path = trials_path(here_images, "ses-02")
     change(plain_trials(here_images, "ses-02")).to_csv(path, sep="\t", index=False)
-    with pytest.raises(DataFormatError, match=f"{path}: {message}"):
+    with pytest.raises(DataFormatError, match=f"{path}{message}"):
         subject.metadata  # noqa: B018
 
 

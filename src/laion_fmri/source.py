@@ -213,12 +213,15 @@ class Source:
         return self._load("read", allocate)
 
     def _load(self, how: str, allocate: Allocate | None = None) -> Any:
-        request = Request(self.artifact, self.present(), self.choice.options, self._find, allocate)
         load: Callable[[Request], Any] = getattr(self.loader, how)
-        data = load(request)
+        data = load(self.request(allocate))
         if hasattr(data, "coords"):
             data.name = self.name
         return data
+
+    def request(self, allocate: Allocate | None = None) -> Request:
+        """Return what the loader is asked to read; DataNotDownloadedError unless all of the files are here."""
+        return Request(self.artifact, self.present(), self.choice.options, self._find, allocate)
 
     def present(self) -> tuple[LocalFile, ...]:
         """Return the files of the selection, or raise DataNotDownloadedError unless all of them are here."""

@@ -57,7 +57,8 @@ class TrialOrder:
             )
         self._source, self._subject = source, subject
         owner = tuple((name, values[0]) for name, values in source.choice.entities.items() if values)
-        tables = [keyed_trials(source.artifact, file, owner) for file in source(ses=sessions).present()]
+        request = source(ses=sessions).request()
+        tables = [keyed_trials(request, file, owner) for file in request.files]
         self.table: pd.DataFrame = pd.concat(tables, ignore_index=True)
         self._images: list[str] = self.table[LABEL].tolist()
         self._sessions: list[str] = self.table[SESSION].tolist()

@@ -69,21 +69,23 @@ def _show_artifacts(catalog: CatalogFile, as_json: bool) -> None:
 
     if as_json:
         artifacts = [
-            {**_source(catalog, name).describe(), "download_with": _flag(source.args) or None}
+            {**_source(catalog, name).describe(), "download_with": _way(source.args) or None}
             for name, source in catalog.sources.items()
         ]
         click.echo(json.dumps(artifacts, indent=2))
         return
     columns = ["artifact", "entities", "access", "download with", "description"]
     rows = (
-        [name, ", ".join(source.args.entities), source.args.access.policy, _flag(source.args), source.description]
+        [name, ", ".join(source.args.entities), source.args.access.policy, _way(source.args), source.description]
         for name, source in catalog.sources.items()
     )
     print_table(columns, rows)
 
 
-def _flag(artifact: Artifact) -> str:
-    return flag_of(artifact.tree.flag) if artifact.tree.flag else ""
+def _way(artifact: Artifact) -> str:
+    """Return the flag or the command that downloads it, for what no plain download brings."""
+    tree = artifact.tree
+    return flag_of(tree.flag) if tree.flag else tree.command or ""
 
 
 def ways(artifact: Artifact, given: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
