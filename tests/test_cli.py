@@ -20,7 +20,7 @@ from laion_fmri.cli import main
 from laion_fmri.cli.app import COMMANDS
 from laion_fmri.cli.download import download_command
 from laion_fmri.cli.ls import ls_command
-from laion_fmri.download import download_signature
+from laion_fmri.signatures import download_signature
 from laion_fmri.storage.plan import Action
 
 ONE_SESSION = ["download", "--subject", "sub-03", "--ses", "ses-01"]

@@ -47,10 +47,15 @@ def test_the_arguments_of_a_download_are_in_the_order_of_the_release():
     assert list(inspect.signature(download_raw).parameters) == raw
 
 
-@pytest.mark.parametrize("name", ["run", "echo", "part"])
-def test_a_subjects_download_has_no_filter_of_raw_data_only(data_dir, name):
-    with pytest.raises(TypeError, match=name):
+@pytest.mark.parametrize(("name", "trees"), [("run", ["raw", "preprocessed"]), ("echo", ["raw"]), ("part", ["raw"])])
+def test_a_filter_of_single_trees_is_no_filter_of_a_subjects_download_which_says_whose_it_is(
+    data_dir, capsys, name, trees
+):
+    ways = " or ".join(rf'download_tree\("{tree}", \.\.\.\)' for tree in trees)
+    with pytest.raises(TypeError, match=f"{name} is no filter here, only of single trees: use {ways}$"):
         download("sub-03", include_raw=True, **{name: "01"})
+    assert main(["download", "--subject", "03", "--include-raw", f"--{name}", "01"]) == 2
+    assert " and ".join(f"laion-fmri download-{tree}" for tree in trees) in capsys.readouterr().err
 
 
 # --- raw data

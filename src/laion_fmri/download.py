@@ -5,10 +5,8 @@ The arguments of `download` are the filters and flags of the catalog, so they gr
 
 from __future__ import annotations
 
-import inspect
 import sys
 import warnings
-from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +18,7 @@ from laion_fmri.fetch import Report, ask_consent, policies, run, survey
 from laion_fmri.loaders import LocalFile
 from laion_fmri.local import artifact_source
 from laion_fmri.selection import DownloadRequest, resolve_request, resolve_tree_request, usable_jobs
+from laion_fmri.signatures import download_signature, given, tree_signature
 from laion_fmri.source import Source
 from laion_fmri.storage.bucket import Bucket
 from laion_fmri.storage.plan import Plan
@@ -37,27 +36,6 @@ __all__ = [
 ]
 
 _last_data_dir: list[str] = []
-
-
-def download_signature(catalog: CatalogFile) -> inspect.Signature:
-    """Return the arguments of `download`: the subject, the filters, the flags, and ``n_jobs``."""
-    return _signature(catalog, catalog.filters, catalog.flags)
-
-
-def tree_signature(catalog: CatalogFile, name: str) -> inspect.Signature:
-    """Return the arguments of the download of one tree: the subject, the filters of the tree, and ``n_jobs``."""
-    return _signature(catalog, catalog.definitions.trees[name].filters)
-
-
-def _signature(catalog: CatalogFile, filters: Iterable[str], flags: Iterable[str] = ()) -> inspect.Signature:
-    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
-    parameters = [
-        inspect.Parameter(catalog.definitions.discovery.subjects.entity, kind),
-        *(inspect.Parameter(name, kind, default=None) for name in filters),
-        *(inspect.Parameter(name, kind, default=False) for name in flags),
-        inspect.Parameter("n_jobs", kind, default=1),
-    ]
-    return inspect.Signature(parameters, return_annotation=Report)
 
 
 def download(*args: Any, **kwargs: Any) -> Report:
@@ -103,12 +81,12 @@ def download(*args: Any, **kwargs: Any) -> Report:
         For each file that the bucket lists and does not give, or that could not be fetched.
     """
     catalog = load_catalog()
-    given = _given(download_signature(catalog), args, kwargs)
+    call = given(catalog, download_signature(catalog), args, kwargs)
     root = _root()
-    subject = given[catalog.definitions.discovery.subjects.entity]
-    filters = {name: given[name] for name in catalog.filters}
-    request = resolve_request(catalog, subject, filters, {name: given[name] for name in catalog.flags})
-    workers = usable_jobs(given["n_jobs"])
+    subject = call[catalog.definitions.discovery.subjects.entity]
+    filters = {name: call[name] for name in catalog.filters}
+    request = resolve_request(catalog, subject, filters, {name: call[name] for name in catalog.flags})
+    workers = usable_jobs(call["n_jobs"])
     return run(*_surveyed(catalog, request, root, workers), workers)
 
 
@@ -153,21 +131,15 @@ def download_tree(name: str, *args: Any, **kwargs: Any) -> Report:
     """
     catalog = load_catalog()
     tree = catalog.definitions.trees[name]
-    given = _given(tree_signature(catalog, name), args, kwargs)
+    call = given(catalog, tree_signature(catalog, name), args, kwargs)
     root = _root()
-    subject = given[catalog.definitions.discovery.subjects.entity]
-    request = resolve_tree_request(catalog, tree, subject, {name: given[name] for name in tree.filters})
-    workers = usable_jobs(given["n_jobs"])
+    subject = call[catalog.definitions.discovery.subjects.entity]
+    request = resolve_tree_request(catalog, tree, subject, {name: call[name] for name in tree.filters})
+    workers = usable_jobs(call["n_jobs"])
     return run(*_surveyed(catalog, request, root, workers), workers)
 
 
 download_raw.__signature__ = tree_signature(load_catalog(), "raw")  # type: ignore[attr-defined]
-
-
-def _given(signature: inspect.Signature, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Mapping[str, Any]:
-    bound = signature.bind(*args, **kwargs)
-    bound.apply_defaults()
-    return bound.arguments
 
 
 def _surveyed(catalog: CatalogFile, request: DownloadRequest, root: Path, workers: int) -> tuple[Plan, Bucket]:

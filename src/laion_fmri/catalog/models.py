@@ -146,6 +146,11 @@ class CatalogFile(Strict):
         """Return the entities that filter a tree."""
         return {name: self.entities[name] for name in tree.filters}
 
+    def trees_with_filter(self, name: str) -> tuple[Tree, ...]:
+        """Return the trees whose own commands have a filter that a subject's download does not have."""
+        known = self.filters
+        return tuple(tree for tree in self.trees if tree.by_filters and name in tree.filters and name not in known)
+
     @property
     def flags(self) -> dict[str, Tree]:
         """The trees that are fetched on request, by the name of their argument."""

@@ -53,7 +53,27 @@ def download_command(catalog: CatalogFile) -> click.Command:
 
     flags = [_tree_option(catalog, name, tree) for name, tree in catalog.flags.items()]
     params = _params(catalog, catalog.filters, flags)
-    return ValuesCommand("download", callback=run, params=params, help=_help(_OF_A_SUBJECT, catalog.filters))
+    command = _SubjectCommand("download", callback=run, params=params, help=_help(_OF_A_SUBJECT, catalog.filters))
+    command.catalog = catalog
+    return command
+
+
+class _SubjectCommand(ValuesCommand):
+    """A command that knows which other commands have an option that it lacks."""
+
+    catalog: CatalogFile
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the words of the command line."""
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            name = error.option_name.lstrip("-").replace("-", "_")
+            commands = [f"laion-fmri {tree.command}" for tree in self.catalog.trees_with_filter(name)]
+            if not commands:
+                raise
+            message = f"{error.option_name} is no option here, but of {' and '.join(commands)}"
+            raise click.UsageError(message, ctx) from None
 
 
 def tree_download_command(catalog: CatalogFile, name: str) -> click.Command:

@@ -52,15 +52,14 @@ def _filter_table(catalog: CatalogFile) -> str:
 
 def _more(catalog: CatalogFile) -> dict[str, Entity]:
     """Return the filters that only trees with a command of their own have."""
-    found = {name: entity for tree in catalog.trees for name, entity in catalog.filters_of(tree).items()}
-    return {name: entity for name, entity in found.items() if name not in catalog.filters}
+    names = dict.fromkeys(name for tree in catalog.trees for name in tree.filters if catalog.trees_with_filter(name))
+    return {name: catalog.entities[name] for name in names}
 
 
 def _own(catalog: CatalogFile) -> Iterator[str]:
     for name in _more(catalog):
-        commands = [f"laion-fmri {tree.command}" for tree in catalog.trees if name in tree.filters and tree.by_filters]
-        if commands:
-            yield f"{code(name)} is a filter of {codes(commands, ' and')} only."
+        commands = [f"laion-fmri {tree.command}" for tree in catalog.trees_with_filter(name)]
+        yield f"{code(name)} is a filter of {codes(commands, ' and')} only."
 
 
 def _without(entity: Entity) -> str:
