@@ -248,3 +248,12 @@ def test_the_help_of_the_command_has_every_value_of_its_filters(capsys):
         assert f"--{name} VALUE... {entity.description}" in shown
         assert all(value in shown for value in entity.values)
     assert "--space" not in shown
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [("rew", "did you mean `raw`"), ("anatomical", "there are raw, preprocessed"), ("root", "there are")],
+)
+def test_a_tree_without_filters_of_its_own_is_refused(data_dir, name, told):
+    with pytest.raises(SelectionError, match=f"there is no tree {name} with filters of its own; {told}"):
+        download_tree(name, "03")

@@ -28,7 +28,7 @@ def _space(artifact: str) -> str:
 
 LOCALIZER_TASKS: tuple[str, ...] = _values("localizers", "task")
 VOLUME_RESOLUTIONS: tuple[str, ...] = tuple(res for name in _STATMAPS for res in _values(name, "res"))
-_SURFACE, _FINEST = _space("localizers_surface"), VOLUME_RESOLUTIONS[-1]
+_SURFACE, _MEASURED = _space("localizers_surface"), _values("localizers_volume", "res")[0]
 
 
 def localizer_statmap_path(  # noqa: PLR0917
@@ -38,7 +38,7 @@ def localizer_statmap_path(  # noqa: PLR0917
     session: str,
     space: str = _SURFACE,
     hemi: str | None = None,
-    res: str = _FINEST,
+    res: str = _MEASURED,
     data_dir: str | Path | None = None,
 ) -> Path:
     """Return the path of the z-map of a localizer contrast.
@@ -91,7 +91,7 @@ def localizer_effect_path(  # noqa: PLR0917
     run: str,
     space: str = _SURFACE,
     hemi: str | None = None,
-    res: str = _FINEST,
+    res: str = _MEASURED,
     data_dir: str | Path | None = None,
 ) -> Path:
     """Return the path of the map of a condition's effect in one run of a localizer.

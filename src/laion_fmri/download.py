@@ -13,7 +13,9 @@ from typing import Any
 from laion_fmri.catalog import catalog_path, load_catalog
 from laion_fmri.catalog.models import CatalogFile
 from laion_fmri.catalog.policies import Acknowledge
+from laion_fmri.catalog.words import did_you_mean, listed
 from laion_fmri.config import data_root
+from laion_fmri.errors import SelectionError
 from laion_fmri.fetch import Report, ask_consent, policies, run, survey
 from laion_fmri.loaders import LocalFile
 from laion_fmri.local import artifact_source
@@ -114,7 +116,7 @@ def download_raw(*args: Any, **kwargs: Any) -> Report:
     return download_tree("raw", *args, **kwargs)
 
 
-def download_tree(name: str, *args: Any, **kwargs: Any) -> Report:
+def download_tree(name: str, /, *args: Any, **kwargs: Any) -> Report:
     """Download one tree of the catalog that has filters of its own; `download_raw` is that of the tree ``raw``.
 
     Parameters
@@ -128,8 +130,17 @@ def download_tree(name: str, *args: Any, **kwargs: Any) -> Report:
     -------
     Report
         What was done; errors and warnings are those of `download`.
+
+    Raises
+    ------
+    SelectionError
+        If there is no such tree, naming those that there are.
     """
     catalog = load_catalog()
+    known = [tree.name for tree in catalog.trees if tree.by_filters]
+    if name not in known:
+        hint = did_you_mean(name, known) or f"; there are {listed(known)}"
+        raise SelectionError(f"there is no tree {name} with filters of its own{hint}")
     tree = catalog.definitions.trees[name]
     call = given(catalog, tree_signature(catalog, name), args, kwargs)
     root = _root()

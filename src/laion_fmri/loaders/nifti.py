@@ -110,9 +110,8 @@ def read_header(path: Path) -> Header:
 
 
 def _seconds(header: Any) -> float:
-    zooms = header.get_zooms()
-    step = float(str(zooms[3])) if len(zooms) > 3 else math.nan  # noqa: PLR2004 - as it was written, 1.9 and not 1.89999998
-    step *= _SECONDS.get(int(header["xyzt_units"]) & _TIME_UNITS, math.nan)
+    unit = _SECONDS.get(int(header["xyzt_units"]) & _TIME_UNITS, math.nan)
+    step = float(str(header["pixdim"][4])) * unit  # the number that was meant: 1.9, and not 1.89999998
     return step if step > 0 else math.nan
 
 
