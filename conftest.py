@@ -161,7 +161,7 @@ def denied_key(server):
 @pytest.fixture
 def many_keys(server):
     """More files of one session of sub-01 than a page of a listing holds, for this test."""
-    start = "derivatives/glmsingle-tedana/sub-01/ses-01/func/figures/sub-01_ses-01_task-images_desc-GLMsingle"
+    start = "derivatives/glmsingle-tedana/sub-01/ses-01/func/figures/many/sub-01_ses-01_task-images_desc-GLMsingle"
     keys = [f"{start}_figure{n:04d}.png" for n in range(1001)]
 
     def put(key):

@@ -17,15 +17,18 @@ from laion_fmri.errors import DataNotDownloadedError
 from laion_fmri.loaders import LocalFile, Request, get_loader
 
 
-def entry(loader: str, path: str, layout: Mapping[str, Any], entities: Sequence[str] = (), **more: Any) -> Artifact:
-    """An entry in the tree of the ROIs; its entities are any letters and digits."""
+def entry(
+    loader: str, path: str, layout: Mapping[str, Any], entities: Sequence[str] | Mapping[str, Any] = (), **more: Any
+) -> Artifact:
+    """An entry in the tree of the ROIs; its entities are any letters and digits where only named."""
     shared = load_catalog().artifact("rois").model_dump(by_alias=True)
+    named = {name: {"description": "Any.", "pattern": "[A-Za-z0-9]+"} for name in entities}
     return Artifact.model_validate(
         {
             **{name: shared[name] for name in ("dataset", "remote", "access", "tree")},
             "loader": loader,
             "path": path,
-            "entities": {name: {"description": "Any.", "pattern": "[A-Za-z0-9]+"} for name in entities},
+            "entities": entities if isinstance(entities, Mapping) else named,
             "layout": layout,
             "size": {"bytes": 1000, "note": "one file"},
             **more,

@@ -250,7 +250,9 @@ def test_a_dry_run_asks_for_no_licence_and_downloads_nothing(server, fresh_dir):
     assert "AGREE" not in ended.out
     assert f"From s3://laion-fmri to {fresh_dir}" in ended.out
     assert "it fits" in ended.out
-    assert "SingletrialBetas_statmap.nii.gz" in ended.out.partition("the largest:\n")[2].splitlines()[0]
+    model, betas, *_ = ended.out.partition("the largest:\n")[2].splitlines()
+    assert "GLMsingle_model.h5" in model
+    assert "SingletrialBetas_statmap.nii.gz" in betas
     assert "more; --json names every one" in ended.out
     assert downloaded(fresh_dir) == []
 

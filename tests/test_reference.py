@@ -12,6 +12,7 @@ import pytest
 from laion_fmri.catalog import load_catalog
 from laion_fmri.cli import main
 from laion_fmri.cli.app import PROGRAM, program
+from laion_fmri.loaders.recon import Recon
 from laion_fmri.loaders.split import Split
 from laion_fmri.reference import write
 from laion_fmri.reference.commands import sections
@@ -113,7 +114,8 @@ def test_an_artifact_has_a_page_that_the_index_links(name):
 def test_a_page_holds_every_entity_with_its_values(name):
     for entity_name, entity in SOURCES[name].args.entities.items():
         row = row_of(page(name), entity_name)
-        values = entity.range or entity.values or (entity.pattern,)
+        values = entity.range or entity.values or ([entity.pattern] if entity.pattern else [])
+        assert entity.kind != "path" or "any path below the folder" in row
         assert all(cell_code(value) in row for value in [*values, *entity.aliases])
         assert cell(entity.description) in row
         assert entity.default is None or code(entity.default) in row
@@ -211,7 +213,13 @@ def test_the_page_of_gated_files_says_where_to_apply_and_shows_no_download(name)
     assert blocks(text, "sh") == []
 
 
-@pytest.mark.parametrize("name", [name for name in SOURCES if name not in GATED])
+def test_where_no_filter_tells_the_files_from_others_the_page_has_the_wide_command_only():
+    (command,) = blocks(page("glmsingle_figures"), "sh")
+    assert command == "laion-fmri download --subject 03 --ses 01\n"
+    assert "tells them from others" in page("glmsingle_figures")
+
+
+@pytest.mark.parametrize("name", [name for name in SOURCES if name not in (*GATED, "glmsingle_figures")])
 def test_the_command_of_a_page_downloads_what_its_example_reads(name, server, data_dir, monkeypatch):
     narrow, *wide = blocks(page(name), "sh")
     assert run(narrow) == 0
@@ -223,7 +231,8 @@ def test_the_command_of_a_page_downloads_what_its_example_reads(name, server, da
     *_, example = blocks(page(name), "python")
     names: dict[str, object] = {}
     exec(example.replace(".download()", ""), names)
-    assert isinstance(names["data"], Split) or len(names["data"])
+    data = data.files() if isinstance(data := names["data"], Recon) else data
+    assert isinstance(data, Split) or len(data)
 
     monkeypatch.delenv("LAION_FMRI_OFFLINE")
     for command in wide:

@@ -341,8 +341,6 @@ def test_roi_data_gives_each_roi_of_a_query(subject, disk):
     for label, forms in data.items():
         np.testing.assert_array_equal(forms["volume"], disk.roi(label)[disk.brain()])
     assert list(subject.get_roi_data(["V1v", "face"])) == ["V1v", *data]
-    with pytest.raises(ValueError, match="gii"):
-        subject.get_roi_data("face", format="gii")
 
 
 def test_without_rois_the_command_that_fetches_them_is_told(subject, here):

@@ -91,6 +91,10 @@ class ArtifactSource(DataSource):  # type: ignore[misc]
 
     read_chunked = to_dask
 
+    def sidecar(self) -> dict[Any, Any]:
+        """See `Source.sidecar`."""
+        return self.core.sidecar()
+
     def describe(self) -> dict[str, Any]:
         """See `Source.describe`."""
         return {**self.core.describe(), "metadata": self.metadata}

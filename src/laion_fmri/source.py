@@ -16,11 +16,12 @@ from laion_fmri.catalog.choice import Choice, Values, choose, complete, defaults
 from laion_fmri.catalog.entities import ALL
 from laion_fmri.catalog.filters import held_out_test
 from laion_fmri.catalog.gaps import in_gap
-from laion_fmri.catalog.models import Artifact, FileSpec, Layout
+from laion_fmri.catalog.models import Artifact, FileSpec
 from laion_fmri.catalog.rules import Tree
-from laion_fmri.catalog.templates import local_path, parse
+from laion_fmri.catalog.templates import local_path, parse, sidecar_of
 from laion_fmri.config import data_root
-from laion_fmri.errors import DataNotDownloadedError, NoMatchingDataError
+from laion_fmri.description import description
+from laion_fmri.errors import DataNotDownloadedError, NoMatchingDataError, SelectionError
 from laion_fmri.fetch import Listings, Report, ask_consent, run
 from laion_fmri.loaders import Allocate, Loader, LocalFile, Request, get_loader
 from laion_fmri.missing import Chosen, lost_value, missing_text
@@ -29,8 +30,6 @@ from laion_fmri.storage.disk import free_bytes, local_sizes
 from laion_fmri.storage.find import expected_files
 from laion_fmri.storage.plan import Plan, RemoteFile, planned
 from laion_fmri.storage.remote import Client, client
-
-_RULES: Any = {"names": True, "columns": {"__all__": {"names"}}}  # too long to be shown
 
 
 @dataclass(frozen=True)
@@ -147,7 +146,7 @@ class Source:
     ) -> Iterator[RemoteFile]:
         template, values = complete(self.name, files, chosen)
         has_sidecar = isinstance(files, Artifact) and files.sidecar
-        for wanted in (template, _sidecar(template)) if has_sidecar else (template,):
+        for wanted in (template, sidecar_of(template)) if has_sidecar else (template,):
             for file in listings.candidates(files, wanted, values):
                 bound = parse(wanted, files.entities, local_path(file.key, files.entities))
                 if bound is not None and _chosen(bound, values):
@@ -215,13 +214,34 @@ class Source:
     def _load(self, how: str, allocate: Allocate | None = None) -> Any:
         load: Callable[[Request], Any] = getattr(self.loader, how)
         data = load(self.request(allocate))
-        if hasattr(data, "coords"):
+        if hasattr(data, "coords") and not hasattr(data, "data_vars"):  # an array, not a set of them
             data.name = self.name
         return data
 
     def request(self, allocate: Allocate | None = None) -> Request:
         """Return what the loader is asked to read; DataNotDownloadedError unless all of the files are here."""
         return Request(self.artifact, self.present(), self.choice.options, self._find, allocate)
+
+    def sidecar(self) -> dict[Any, Any]:
+        """Return the content of the JSON file beside the file of the selection.
+
+        Returns
+        -------
+        dict
+            Several files: one such dictionary for each, by the value of the entity in which the files differ
+            (``"01"``), or by the tuple of values where they differ in several.
+
+        Raises
+        ------
+        SelectionError, DataNotDownloadedError, DataFormatError
+            As of `read`; and SelectionError where the catalog knows of no JSON files beside these.
+        """
+        if not self.artifact.sidecar:
+            raise SelectionError(f"{self.name} has no sidecars: no JSON files lie beside its files; use read()")
+        beside = self.artifact.model_copy(update={"path": tuple(map(sidecar_of, self.artifact.path))})
+        files = self._present(beside, self.choice.entities)
+        content: dict[Any, Any] = get_loader("json").read(Request(beside, files, {}, self._find))
+        return content
 
     def present(self) -> tuple[LocalFile, ...]:
         """Return the files of the selection, or raise DataNotDownloadedError unless all of them are here."""
@@ -255,42 +275,11 @@ class Source:
 
     def describe(self) -> dict[str, Any]:
         """Return what the catalog says of the artifact and what is chosen, under the keys that intake uses."""
-        return {
-            "name": self.name,
-            "description": self.description,
-            "driver": "laion_fmri",
-            "container": _container(self.artifact.layout),
-            "user_parameters": [
-                {
-                    "name": name,
-                    "description": entity.description,
-                    "allowed": list(entity.known) or entity.regex,
-                    "default": entity.default,
-                }
-                for name, entity in self.artifact.entities.items()
-            ],
-            "options": {name: option.model_dump(exclude_none=True) for name, option in self.artifact.options.items()},
-            "selection": {name: list(values) for name, values in self.choice.entities.items() if values},
-            "access": self.artifact.access.model_dump(),
-            "layout": self.artifact.layout.model_dump(exclude_none=True, exclude=_RULES),
-            "size": self.artifact.size.model_dump(),
-            "release": self.artifact.dataset.release,
-        }
-
-
-def _container(layout: Layout) -> str:
-    if layout.columns:
-        return "dataframe"
-    return "xarray" if layout.dtype else "python"
+        return description(self.name, self.description, self.artifact, self.choice)
 
 
 def _size(path: Path) -> int | None:
     return path.stat().st_size if path.is_file() else None
-
-
-def _sidecar(template: str) -> str:
-    folder, _, name = template.rpartition("/")
-    return f"{folder}/{name.partition('.')[0]}.json"
 
 
 def _chosen(bound: Mapping[str, str], values: Values) -> bool:

@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from laion_fmri.source import Source
     from laion_fmri.voxel_space import Query, Regions
 
-_VOLUME_FORMATS = (None, ALL, "volume", "nii.gz")
-
 
 def load_subject(subject: str) -> Subject:
     """Return a subject of whom something is downloaded.
@@ -207,29 +205,35 @@ class Subject(SubjectRaw, SubjectTrials):
         return dict(zip(wanted, roi_masks(self.id, mask_source, wanted), strict=True))
 
     def get_roi_data(
-        self, query: Query, format: str | None = None, mask_source: str = "anatomical"
-    ) -> dict[str, dict[str, Array]]:
-        """Return the masks of ROIs one by one.
+        self, query: Query, format: str | None = None, hemi: str | None = None, mask_source: str = "anatomical"
+    ) -> dict[str, dict[str, Any]]:
+        """Return ROIs one by one, as voxels and as vertices.
 
         Parameters
         ----------
         query, mask_source
-            See `Subject` (`roi`).
-        format : {None, "all", "volume", "nii.gz"}
-            All of them mean the volume.
+            See `Subject` (`roi`). A category or ``"all"`` stands for each of its ROIs.
+        format : str, optional
+            ``"volume"`` or ``"nii.gz"``: voxels; ``"gii"``: vertices, ``"func.gii"`` and ``"label"``: one of their two
+            forms. Left out or ``"all"``: the voxels, which have to be here, and what is here of the vertices.
+        hemi : str, optional
+            ``"L"`` or ``"R"``; both hemispheres where left out. One of them has to be here if vertices are asked for.
 
         Returns
         -------
         dict of str to dict
-            By label: ``"volume"``, a bool array over the voxels of the brain mask.
+            By label: ``"volume"``, a bool array over the voxels of the brain mask; and ``"gii"``, by hemisphere
+            (``"hemi-L"``) ``"func.gii"``, a bool array over the vertices, and ``"label"``, the numbers of the vertices
+            (int, ascending).
+
+        Examples
+        --------
+        >>> load_subject("03").get_roi_data("OFA", hemi="L")["OFA"]["gii"]["hemi-L"]["func.gii"].shape
+        (162,)
         """
-        if format not in _VOLUME_FORMATS:
-            known = ", ".join(repr(one) for one in _VOLUME_FORMATS)
-            raise SelectionError(f"format={format!r} is not one of {known}; ROIs come as volumes")
-        sets = {ALL: self.get_available_rois()}
-        sets |= {category: self.get_available_rois(category) for category in self.get_available_categories()}
-        labels = [label for name in one_or_many(query) for label in sets.get(name, [name])]
-        return {label: {"volume": mask} for label, mask in self.get_roi_masks(labels, mask_source).items()}
+        from laion_fmri.subject_rois import roi_data
+
+        return roi_data(self.id, query, format, hemi, mask_source)
 
     def to_nifti(
         self,

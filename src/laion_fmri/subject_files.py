@@ -9,6 +9,7 @@ from typing import Any
 from laion_fmri.catalog.entities import ALL
 from laion_fmri.catalog.words import did_you_mean, listed
 from laion_fmri.errors import SelectionError
+from laion_fmri.loaders.several import folder_of
 from laion_fmri.local import artifact_source
 from laion_fmri.source import Source
 
@@ -66,6 +67,15 @@ class SubjectFiles:
         """Return the folder of the anatomical files; DataNotDownloadedError where none is here."""
         here = self._anatomy_here()
         return (here[0] if here else self._path(_ANATOMY[0], None)).parent
+
+    def has_freesurfer(self) -> bool:
+        """Tell whether any file of the FreeSurfer reconstruction is here."""
+        return bool(self._source("freesurfer").files())
+
+    def get_freesurfer_dir(self) -> Path:
+        """Return the folder of the FreeSurfer reconstruction; DataNotDownloadedError where nothing of it is here."""
+        source = self._source("freesurfer")
+        return folder_of(source.present()[0], source.artifact.rest)
 
     def get_t1w(self, res: str | None = None) -> Path:
         """Return the path of the T1-weighted volume; see `get_anatomical_brain_mask`."""

@@ -119,7 +119,8 @@ class FileSpec(Strict):
 
     @model_validator(mode="after")
     def _names_fit(self) -> FileSpec:
-        found = [message for _, message in templates.misfits(self.entities, self.path, self._options())]
+        paths = [name for name, entity in self.entities.items() if entity.kind == "path"]
+        found = [message for _, message in templates.misfits(self.entities, paths, self.path, self._options())]
         if found:
             raise PydanticCustomError(MISFIT, "{found}", {"found": "; ".join(found)})
         return self
@@ -131,6 +132,11 @@ class FileSpec(Strict):
                 hint = did_you_mean(column.owner, self.entities)
                 raise ValueError(f"the owner in column {name} is {column.owner}, which is not among the entities{hint}")
         return self
+
+    @property
+    def rest(self) -> str | None:
+        """The entity that stands for the rest of a path, if there is one."""
+        return next((name for name, entity in self.entities.items() if entity.kind == "path"), None)
 
     def _options(self) -> Collection[str]:
         return ()
@@ -232,3 +238,9 @@ class Artifact(FileSpec):
         if where.column not in columns:
             hint = did_you_mean(where.column, columns)
             raise ValueError(f"column {name} is known in a column {where.column} that {where.join} has not{hint}")
+
+    @model_validator(mode="after")
+    def _sidecars_have_names(self) -> Artifact:
+        if self.sidecar and self.rest:
+            raise ValueError(f"sidecar: the files of {{{self.rest}}} have no names that one could tell")
+        return self

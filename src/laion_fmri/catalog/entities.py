@@ -1,8 +1,8 @@
 """The grammar of entities: which values there are and what a caller's value means.
 
 An entity is a BIDS key with its values (``ses-01``), the suffix or the extension of a file name
-(BIDS 1.10, https://bids-specification.readthedocs.io, "Filenames"), a folder without a key, or a name that is not of
-BIDS.
+(BIDS 1.10, https://bids-specification.readthedocs.io, "Filenames"), a folder without a key, a name that is not of
+BIDS, or the rest of a path below a folder.
 """
 
 from __future__ import annotations
@@ -16,7 +16,17 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
-from laion_fmri.catalog.values import ALL, MOST_DIGITS, Aliases, Default, Pattern, Range, Values, numbers_or_values
+from laion_fmri.catalog.values import (
+    ALL,
+    ANY_PATH,
+    MOST_DIGITS,
+    Aliases,
+    Default,
+    Pattern,
+    Range,
+    Values,
+    numbers_or_values,
+)
 from laion_fmri.catalog.words import listed, nearest
 from laion_fmri.errors import SelectionError
 
@@ -53,11 +63,13 @@ class Entity(Strict):
         One sentence.
     key : str, optional
         Key in file names (``sub``); the name of the entity where left out.
-    kind : {"key", "suffix", "extension", "name"}
-        Which part of a file name holds it; a name is that of a folder or a file as a whole, and may have ``_`` in it.
+    kind : {"key", "suffix", "extension", "name", "path"}
+        Which part of a file name holds it; a name is that of a folder or a file as a whole, and may have ``_`` in it;
+        a path is all that follows a folder, with the ``/`` in it.
     values, range, pattern
         The values: a list, the first and the last of zero-padded numbers, or a regular expression
-        for a list that only the remote knows. Exactly one of the three.
+        for a list that only the remote knows. Exactly one of the three; of a path, pattern or nothing, which is
+        any path.
     aliases : dict
         Other names of values.
     absent : str, optional
@@ -75,7 +87,7 @@ class Entity(Strict):
 
     description: str
     key: str | None = None
-    kind: Literal["key", "suffix", "extension", "name"] = "key"
+    kind: Literal["key", "suffix", "extension", "name", "path"] = "key"
     values: Values = ()
     range: Range | None = None
     pattern: Pattern | None = None
@@ -88,7 +100,10 @@ class Entity(Strict):
 
     @model_validator(mode="after")
     def _consistent(self) -> Entity:
-        if sum(map(bool, (self.values, self.range, self.pattern))) != 1:
+        if self.kind == "path":
+            if self.values or self.range or self.aliases or self.match != "permissive" or self.strip:
+                raise ValueError("a path takes no values, range, aliases, match and strip")
+        elif sum(map(bool, (self.values, self.range, self.pattern))) != 1:
             raise ValueError("give exactly one of values, range and pattern")
         if (self.kind in ("suffix", "extension")) != (self.match == "exact"):
             raise ValueError("a suffix or an extension takes match: exact, a key permissive or strict")
@@ -106,12 +121,18 @@ class Entity(Strict):
     @property
     def is_open(self) -> bool:
         """Whether only the remote knows the values."""
-        return self.pattern is not None
+        return not self.known
 
     @cached_property
     def regex(self) -> str:
         """Regular expression of one value."""
-        return self.pattern or "|".join(map(re.escape, sorted(self.known, key=len, reverse=True)))
+        known = "|".join(map(re.escape, sorted(self.known, key=len, reverse=True)))
+        return self.pattern or known or ANY_PATH
+
+    @property
+    def form(self) -> str:
+        """What a value that only the remote knows looks like, for people."""
+        return self.pattern or "folder/name, without . and .. between the slashes"
 
     def key_of(self, name: str) -> str:
         """Return the key that file names use for the entity called `name`."""
@@ -184,7 +205,7 @@ class Entity(Strict):
             hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
             raise SelectionError(f"{name}={value!r} is not one of {listed(known)}{hint}")
         if not re.fullmatch(self.regex, value):
-            raise SelectionError(f"{name}={value!r} is not a possible value; it must look like {self.regex}")
+            raise SelectionError(f"{name}={value!r} is not a possible value; it must look like {self.form}")
 
 
 def one_or_many(value: Any) -> list[Any]:

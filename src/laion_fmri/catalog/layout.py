@@ -75,6 +75,24 @@ class Column(Strict):
         return self
 
 
+class StoredArray(Strict):
+    """An array of a file that is read whole.
+
+    Attributes
+    ----------
+    dims : tuple of str
+        Names of its dimensions, in order.
+    units : str, optional
+        Units of its values.
+    description : str
+        One sentence.
+    """
+
+    dims: tuple[str, ...]
+    units: str | None = None
+    description: str
+
+
 class Layout(Strict):
     """What ``read()`` returns: dimensions, type and units, or columns.
 
@@ -96,6 +114,8 @@ class Layout(Strict):
         Colour on which transparent images are shown: red, green and blue, 0 to 255.
     names : ImageNames, optional
         Rules that names follow as names of images: those of the rows of an HDF5 file, or those in a split.
+    arrays : dict of str to StoredArray
+        What is known of the arrays of an HDF5 file that is read whole, by the name of the dataset; it may have others.
     """
 
     dims: tuple[str, ...]
@@ -106,6 +126,7 @@ class Layout(Strict):
     datasets: dict[str, str] = Field(default={})
     background: tuple[Intensity, Intensity, Intensity] | None = None
     names: ImageNames | None = None
+    arrays: dict[str, StoredArray] = Field(default={})
 
     @field_validator("key")
     @classmethod

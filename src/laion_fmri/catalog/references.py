@@ -78,6 +78,7 @@ def reference_problems(data: Any, folder: File, loaders: Collection[str] | None)
     yield from _misfits(data)
     yield from _owners(data)
     yield from _tree_templates(data)
+    yield from _path_filters(data)
     yield from _joined_paths(data)
     yield from _chosen_joins(data)
     yield from _joined_remotes(data)
@@ -123,8 +124,10 @@ def _artifact_names(data: Any) -> Found:
 def _misfits(data: Any) -> Found:
     for path, spec in _specs(data, ("sources", "*", "args"), *_JOINS):
         options = spec.get("options")
+        entities = spec["entities"]
+        paths = [name for name, entity in entities.items() if isinstance(entity, dict) and entity.get("kind") == "path"]
         for place, message in templates.misfits(
-            spec["entities"], spec["path"], options if isinstance(options, dict) else ()
+            entities, paths, spec["path"], options if isinstance(options, dict) else ()
         ):
             yield (*path, *place), message
 
@@ -168,6 +171,12 @@ def _owners(data: Any) -> Found:
             for place, owner in find(data, _TOP, "image_names", "owners", "*"):
                 if known and isinstance(owner, str) and owner not in known:
                     yield place, f"{owner} is no subject{did_you_mean(owner, known)}"
+
+
+def _path_filters(data: Any) -> Found:
+    for path, name in find(data, _TOP, "trees", "*", "filters", "*"):
+        if "path" in (kind for _, kind in find(data, _TOP, "entities", str(name), "kind")):
+            yield path, f"{name} is the rest of a path, which filters do not look at"
 
 
 def _joined_paths(data: Any) -> Found:

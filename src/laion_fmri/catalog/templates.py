@@ -46,6 +46,18 @@ def fill(template: str, values: Mapping[str, str]) -> str:
     return "".join(literal + (values[field] if field else "") for literal, field in pieces(template))
 
 
+def sidecar_of(template: str) -> str:
+    """Return the path of the JSON file beside a file.
+
+    Examples
+    --------
+    >>> sidecar_of("func/sub-{subject}_bold.nii.gz")
+    'func/sub-{subject}_bold.json'
+    """
+    folder, slash, name = template.rpartition("/")
+    return f"{folder}{slash}{name.partition('.')[0]}.json"
+
+
 def listing_prefix(template: str, selection: Mapping[str, Sequence[str]]) -> Iterator[str]:
     """Yield the longest prefixes that together hold every key of a selection.
 
@@ -119,8 +131,8 @@ def local_path(key: str, entities: Mapping[str, Entity]) -> str:
     return key
 
 
-def mistakes(template: str, known: Collection[str]) -> Iterator[str]:
-    """Yield what is wrong with a template whose fields are the entities `known`.
+def mistakes(template: str, known: Collection[str], paths: Collection[str] = ()) -> Iterator[str]:
+    """Yield what is wrong with a template whose fields are the entities `known`, of which some are `paths`.
 
     Examples
     --------
@@ -137,17 +149,26 @@ def mistakes(template: str, known: Collection[str]) -> Iterator[str]:
     for field in fields(template):
         if field not in known:
             yield f"a field {{{field}}} that is no entity{did_you_mean(field, known)}"
+        elif field in paths and not _ends_in(template, f"{{{field}}}"):
+            yield f"{{{field}}} is the rest of a path; it stands once, as the whole last part"
+
+
+def _ends_in(template: str, part: str) -> bool:
+    return template.count(part) == 1 and template.rpartition("/")[2] == part
 
 
 def misfits(
-    entities: Collection[str], path: str | Sequence[str], options: Collection[str] = ()
+    entities: Collection[str], paths: Collection[str], path: str | Sequence[str], options: Collection[str] = ()
 ) -> Iterator[tuple[tuple[str | int, ...], str]]:
-    """Yield place and text of every mistake in how entities, path templates and options go together."""
+    """Yield place and text of every mistake in how entities, path templates and options go together.
+
+    `paths` are the entities that stand for the rest of a path.
+    """
     one = isinstance(path, str)
     used = set[str]()
     for i, template in enumerate([path] if isinstance(path, str) else path):
         used.update(fields(template))
-        for message in mistakes(template, entities):
+        for message in mistakes(template, entities, paths):
             yield ("path",) if one else ("path", i), message
     for name in entities:
         if name not in used:
@@ -160,11 +181,21 @@ def misfits(
 def overlap(one: str, mine: Mapping[str, Entity], other: str, theirs: Mapping[str, Entity]) -> bool:
     """Tell whether two templates can name the same key.
 
-    Compared part by part between ``/``, which no value contains, and between ``_``, which only names contain. Where
-    the remote alone knows the values on both sides, only the text around them counts.
+    Compared part by part between ``/``, which only a path contains, and between ``_``, which only names contain; a
+    template that ends in a path names every key below its folder. Where the remote alone knows the values on both
+    sides, only the text around them counts.
     """
     left, right = one.split("/"), other.split("/")
-    return len(left) == len(right) and all(_alike(a, mine, b, theirs) for a, b in zip(left, right, strict=True))
+    below = [len(parts) - 1 for parts, entities in ((left, mine), (right, theirs)) if _is_rest(parts[-1], entities)]
+    shorter = min(len(left), len(right))
+    count = min([shorter, *below])
+    if len(left) != len(right) and count == shorter:
+        return False
+    return all(_alike(a, mine, b, theirs) for a, b in zip(left[:count], right[:count], strict=True))
+
+
+def _is_rest(part: str, entities: Mapping[str, Entity]) -> bool:
+    return any(entities[name].kind == "path" for name in fields(part))
 
 
 def _alike(a: str, mine: Mapping[str, Entity], b: str, theirs: Mapping[str, Entity]) -> bool:

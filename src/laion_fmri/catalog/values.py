@@ -12,9 +12,13 @@ from laion_fmri.catalog.words import did_you_mean
 
 ALL = "all"
 
-_SEPARATORS = {"key": "/_", "suffix": "/_.", "extension": "/", "name": "/"}
+_NAME = r"(?:\.*[^/.\x00-\x1f\x7f][^/\x00-\x1f\x7f]*|\.{3,})"  # of a file or a folder, but for . and ..
+ANY_PATH = f"{_NAME}(?:/{_NAME})*"
+
+_SEPARATORS = {"key": "/_", "suffix": "/_.", "extension": "/", "name": "/", "path": ""}
 MOST_DIGITS = 4
 _NO_VALUES = ("", "/", "a/b", "_", "a_b", ".", "..")
+_NO_PATHS = ("", "/", "/a", "a/", "a//b", ".", "..", "./a", "../a", "a/.", "a/..", "a/../b")
 
 
 def numbers_or_values(fields: Mapping[str, Any]) -> tuple[str, ...]:
@@ -53,16 +57,18 @@ def _countable(limits: tuple[str, str]) -> tuple[str, str]:
     return limits
 
 
-def _matches_values(pattern: str) -> str:
+def _matches_values(pattern: str, info: ValidationInfo) -> str:
     try:
         groups = re.compile(f"x({pattern})").groups
     except re.error as error:
         raise ValueError(f"{pattern} is no regular expression: {error}") from None
     if groups > 1:
         raise ValueError(f"{pattern} has a group; write (?:...)")
-    wrong = next((text for text in _NO_VALUES if re.fullmatch(pattern, text)), None)
+    is_path = info.data.get("kind") == "path"
+    wrong = next((text for text in (_NO_PATHS if is_path else _NO_VALUES) if re.fullmatch(pattern, text)), None)
     if wrong is not None:
-        raise ValueError(f"{pattern} matches {wrong!r}; a value is not empty or dots and has no / and no _")
+        rule = "a path has no empty part, . or .." if is_path else "a value is not empty or dots and has no / and no _"
+        raise ValueError(f"{pattern} matches {wrong!r}; {rule}")
     return pattern
 
 

@@ -148,7 +148,7 @@ def values_help(entity: Entity, special: Iterable[str] = ()) -> str:
     'Session. Values: 01 to 30, or averages (files without it).'
     """
     values = f"{entity.range[0]} to {entity.range[1]}" if entity.range else ", ".join(entity.known)
-    values = f"like {entity.pattern}" if entity.is_open else values
+    values = f"like {entity.form}" if entity.is_open else values
     aliases = [f"{alias} (for {value})" for alias, value in entity.aliases.items()]
     absent = [f"{entity.absent} (files without it)"] if entity.absent else []
     return f"{entity.description} Values: {', or '.join([values, *aliases, *absent, *special])}."

@@ -17,14 +17,18 @@ from laion_fmri.catalog.words import did_you_mean
 from laion_fmri.errors import CatalogError
 
 LOADERS = {
+    "arrays": "laion_fmri.loaders.arrays",
+    "files": "laion_fmri.loaders.files",
     "images": "laion_fmri.loaders.images",
     "json": "laion_fmri.loaders.json",
     "masks": "laion_fmri.loaders.masks",
     "matrix": "laion_fmri.loaders.matrix_file",
+    "recon": "laion_fmri.loaders.recon",
     "split": "laion_fmri.loaders.split",
     "surface_label": "laion_fmri.loaders.surface_label",
     "surface_map": "laion_fmri.loaders.surface_map",
     "table": "laion_fmri.loaders.table",
+    "text": "laion_fmri.loaders.text",
     "volume": "laion_fmri.loaders.volume",
     "volume_series": "laion_fmri.loaders.volume_series",
     "voxel_map": "laion_fmri.loaders.voxel_map",

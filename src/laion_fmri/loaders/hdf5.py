@@ -83,7 +83,30 @@ def stored(path: Path, layout: Layout, role: str, ndim: int) -> Stored:
             raise DataFormatError(
                 f"{path}, dataset {name} has shape {found.shape}; expected {ndim} dimensions. Download it again"
             )
-        return Stored(path, name, found.shape, found.dtype, found.chunks[0] if found.chunks else 1)
+        return _described(path, name, found)
+
+
+def every_stored(path: Path) -> dict[str, Stored]:
+    """Return all datasets of a file by their names (``"group/name"``), sorted, but for those that hold nothing at all.
+
+    Raises
+    ------
+    DataFormatError
+        If the file is not HDF5.
+    """
+    found: dict[str, Stored] = {}
+
+    def note(name: str, member: Any) -> None:
+        if isinstance(member, h5py.Dataset) and member.shape is not None:
+            found[name] = _described(path, name, member)
+
+    with _opened(path) as file:
+        file.visititems(note)
+    return dict(sorted(found.items()))
+
+
+def _described(path: Path, name: str, found: Any) -> Stored:
+    return Stored(path, name, found.shape, found.dtype, found.chunks[0] if found.chunks else 1)
 
 
 def read_rows(source: Stored, rows: Array, dtype: np.dtype[Any]) -> Array:
@@ -138,16 +161,21 @@ def lazy_rows(source: Stored, rows: Array, dtype: np.dtype[Any]) -> Any:
     return da.concatenate([da.from_delayed(one, shape, dtype) for one, shape in zip(lazy, shapes, strict=True)])
 
 
+def is_text(source: Stored) -> bool:
+    """Tell whether a dataset holds text."""
+    return h5py.check_string_dtype(source.dtype) is not None
+
+
 def read_text(source: Stored) -> Array:
     """Read a dataset of UTF-8 text.
 
     Returns
     -------
-    array of str, shape (row,)
+    array of str, of the shape of the dataset
     """
     with _opened(source.path) as file:
         dataset = file[source.name]
-        if h5py.check_string_dtype(dataset.dtype) is None:
+        if not is_text(source):
             raise DataFormatError(
                 f"{source.path}, dataset {source.name} holds {dataset.dtype}, not text; download it again"
             )
@@ -169,6 +197,12 @@ def read_bytes(source: Stored, rows: Iterable[int]) -> list[bytes]:
     with _opened(source.path) as file:
         dataset = file[source.name]
         return [dataset[int(row)].tobytes() for row in rows]
+
+
+def read_number(source: Stored) -> Array:
+    """Read a dataset that has no dimension."""
+    with _opened(source.path) as file:
+        return np.asarray(file[source.name][()])
 
 
 @contextmanager

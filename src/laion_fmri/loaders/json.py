@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
 from laion_fmri.catalog.models import Artifact
 from laion_fmri.catalog.words import listed
 from laion_fmri.errors import DataFormatError, SelectionError
-from laion_fmri.loaders import LocalFile, Request
+from laion_fmri.loaders import Request
+from laion_fmri.loaders.several import one_or_each
 
 
 def needs(artifact: Artifact, options: Mapping[str, Any]) -> tuple[str, ...]:
@@ -45,18 +46,6 @@ def to_dask(request: Request) -> NoReturn:
     """Refuse: a JSON file is small."""
     names = listed(file.path.name for file in request.files)
     raise SelectionError(f"a JSON file has no lazy form ({names}); it is small, use read()")
-
-
-def one_or_each(files: Sequence[LocalFile], contents: Sequence[Any]) -> Any:
-    """Return the content of a single file, or those of several as a dict.
-
-    Its keys are the values of the entity in which the files differ, or tuples where they differ in several.
-    """
-    if len(contents) == 1:
-        return contents[0]
-    differ = [name for name in files[0].entities if len({file.entities[name] for file in files}) > 1]
-    keys = [tuple(file.entities[name] for name in differ) for file in files]
-    return dict(zip([key[0] if len(key) == 1 else key for key in keys], contents, strict=True))
 
 
 def read_object(path: Path) -> dict[str, Any]:

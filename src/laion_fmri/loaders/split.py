@@ -13,7 +13,8 @@ from laion_fmri.catalog.models import Artifact
 from laion_fmri.catalog.words import listed
 from laion_fmri.errors import DataFormatError, SelectionError
 from laion_fmri.loaders import LocalFile, Request
-from laion_fmri.loaders.json import one_or_each, read_object
+from laion_fmri.loaders.json import read_object
+from laion_fmri.loaders.several import one_or_each
 
 _KEYS = {"name": str, "splitter": str, "params": dict, "n_train": int, "n_test": int, "variants": list}
 _SIDES = {"train_ids": "n_train", "test_ids": "n_test"}

@@ -46,7 +46,7 @@ def read(request: Request) -> pd.DataFrame:
     DataFormatError
         If a file is no ASCII label, or has another number of rows than it says.
     """
-    return stack([_with_origin(_label(file.path), file.entities) for file in request.files])
+    return stack([_with_origin(read_label(file.path), file.entities) for file in request.files])
 
 
 def to_dask(request: Request) -> NoReturn:
@@ -55,7 +55,8 @@ def to_dask(request: Request) -> NoReturn:
     raise SelectionError(f"a label has no lazy form ({names}); it is small, use read()")
 
 
-def _label(path: Path) -> pd.DataFrame:
+def read_label(path: Path) -> pd.DataFrame:
+    """Read one label; see `read` for its columns and errors."""
     _, *lines = path.read_text(encoding="utf-8", errors="replace").rstrip().split("\n")
     head, *rows = lines or [""]
     if not head.strip().isdecimal():

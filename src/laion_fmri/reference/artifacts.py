@@ -33,7 +33,9 @@ def allowed(entity: Entity) -> str:
     """Return the values of an entity."""
     if entity.range:
         return codes(entity.range, " to")
-    return codes(entity.known) if entity.known else f"text of the form {code(entity.regex)}"
+    if entity.known:
+        return codes(entity.known)
+    return f"text of the form {code(entity.pattern)}" if entity.pattern else "any path below the folder"
 
 
 def aliases(entity: Entity) -> str:
@@ -105,6 +107,15 @@ def column_table(artifact: Artifact) -> str:
     columns = artifact.layout.columns
     rows = ([code(name), code(column.dtype), escape(column.description)] for name, column in columns.items())
     return table(["Column", "dtype", "Meaning"], rows)
+
+
+def array_table(artifact: Artifact) -> str:
+    """Return the arrays that the catalog knows of a file as a table."""
+    rows = (
+        [code(name), codes(array.dims), array.units or "", escape(array.description)]
+        for name, array in artifact.layout.arrays.items()
+    )
+    return table(["Array", "Dimensions", "Units", "Meaning"], rows)
 
 
 def option_table(artifact: Artifact) -> str:

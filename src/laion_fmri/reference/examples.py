@@ -26,14 +26,15 @@ class Example:
     ----------
     call : str
         The selection as Python, such as ``catalog.betas(subject="03")``.
-    narrow : str
-        Shell command that downloads what reading the selection takes, and little else.
+    narrow : str or None
+        Shell command that downloads what reading the selection takes, and little else; None where no filter can tell
+        the files from others.
     wide : str or None
         Shell command that downloads everything of the same filters; None where the selection has none.
     """
 
     call: str
-    narrow: str
+    narrow: str | None
     wide: str | None
 
 
@@ -53,9 +54,10 @@ def example(catalog: CatalogFile, name: str) -> Example:
     known = catalog.filters_of(own) if own else catalog.filters
     asked = {entity: _texts(value) for entity, value in chosen.items() if entity in tree.filters and entity in known}
     keyed = {entity: values for entity, values in asked.items() if known[entity].kind == "key"}
+    narrowing = None if source.args.rest and tree.filters else {**_narrowing(known, files), **asked}
     return Example(
         call=call,
-        narrow=_command(catalog, own, chosen, {**_narrowing(known, files), **asked}, files),
+        narrow=None if narrowing is None else _command(catalog, own, chosen, narrowing, files),
         wide=_command(catalog, own, chosen, keyed, files) if keyed else None,
     )
 

@@ -79,6 +79,7 @@ def artifact_page(catalog: CatalogFile, name: str, source: str) -> str:
         gaps=artifacts.gaps(artifact),
         columns=artifacts.column_table(artifact),
         checks=[*checks(artifact)],
+        arrays=artifacts.array_table(artifact),
         returns=artifacts.returns(artifact),
         options=artifacts.option_table(artifact),
         joins=artifacts.join_table(artifact, {each: other.description for each, other in catalog.sources.items()}),

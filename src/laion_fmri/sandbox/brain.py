@@ -27,7 +27,7 @@ ROIS = {  # by set; the labels of the bucket, some with hyphens that local names
     ),
 }
 _MISSING = {"03": {"pSTS-words"}, "05": {"FFA-2"}, "07": {"MST", "VO2"}}
-_CENTRE = np.array([3.0, -21.0, 8.0])  # millimetres
+CENTRE = np.array([3.0, -21.0, 8.0])  # millimetres
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Grid:
     def affine(self) -> NDArray[np.float64]:
         """Voxel indices to millimetres, (4, 4)."""
         affine = np.diag([-self.zoom, self.zoom, self.zoom, 1.0])
-        affine[:3, 3] = _CENTRE - affine[:3, :3] @ (np.array(self.shape) - 1) / 2
+        affine[:3, 3] = CENTRE - affine[:3, :3] @ (np.array(self.shape) - 1) / 2
         return affine
 
     @property
@@ -121,7 +121,7 @@ def make_brain(subject: str, shape: tuple[int, ...], seed: int) -> Brain:
 
 
 def _ellipsoid(grid: Grid, radii: NDArray[np.float64]) -> Mask:
-    inside: Mask = (((grid.coordinates - _CENTRE) / radii) ** 2).sum(-1) <= 1
+    inside: Mask = (((grid.coordinates - CENTRE) / radii) ** 2).sum(-1) <= 1
     return inside
 
 

@@ -12,18 +12,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from laion_fmri.catalog import CatalogFile, load_catalog, templates
-from laion_fmri.sandbox import files, images
+from laion_fmri.sandbox import files, glmsingle, images
 from laion_fmri.sandbox.bold import Scans
 from laion_fmri.sandbox.brain import Brain, Grid, make_brain
 from laion_fmri.sandbox.chance import generator
 from laion_fmri.sandbox.localizers import write_localizers
+from laion_fmri.sandbox.recon import VERTICES, write_recon
 from laion_fmri.sandbox.responses import Voxels, make_voxels
 from laion_fmri.sandbox.splits import write_splits
 from laion_fmri.sandbox.stimuli import Stimuli, write_stimuli
 
 _RUNS = 12
 _REPETITIONS = {"Noiseceiling4rep": (4,), "Noiseceiling12rep": (12,), "NoiseceilingAllrep": (4, 12)}
-_VERTICES = {"L": 162, "R": 158}
 _ON_SURFACE = {"face", "motion"}
 _README = """This is {title} in miniature.
 
@@ -128,6 +128,7 @@ class _Dataset:
         voxels = make_voxels(subject, brain, self.seed)
         self._write_anatomy(subject, brain)
         self._write_rois(subject, brain)
+        write_recon(self.path("freesurfer", subject=subject, file="surf").parent, subject, brain, self.seed)
         self._write_summaries(subject, len(sessions), voxels, brain)
         shared = images.shared_images(self.trials)
         shared = generator(self.seed, "order", subject).permutation(shared).tolist()
@@ -138,7 +139,7 @@ class _Dataset:
             labels = images.session_labels(shared, unique, self.trials, number, chance)
             self._write_session(subject, session, labels, voxels, brain)
             shown[session] = labels
-        write_localizers(self.path, subject, brain, _VERTICES, self.seed)
+        write_localizers(self.path, subject, brain, VERTICES, self.seed)
         Scans(self.path, subject, shown, self._held_out(), self.seed).write(brain)
         return set().union(*shown.values())
 
@@ -161,6 +162,10 @@ class _Dataset:
         self._write_model(path, voxels, brain, chance)
         summary = {"Runs": _RUNS, "ExcludedRuns": [], "Trials": len(labels)}
         files.write_json(_beside(path, "desc-GLMsingle_summary.json"), summary)
+        model = self.path("glmsingle_model", subject=subject, ses=session)
+        glmsingle.write_arrays(model, betas, voxels, brain.responsive)
+        figure = f"{path.name.partition('_space-')[0]}_desc-GLMsingle_betas.png"
+        glmsingle.write_figure(self.path("glmsingle_figures", subject=subject, ses=session, figure=figure), betas)
 
     def _write_model(self, betas: Path, voxels: Voxels, brain: Brain, chance: np.random.Generator) -> None:
         """Write the maps of a session's model, beside its betas."""
@@ -235,7 +240,7 @@ class _Dataset:
                     self._write_surface_roi(path, subject, label)
 
     def _write_surface_roi(self, volume: Path, subject: str, label: str) -> None:
-        for hemi, count in _VERTICES.items():
+        for hemi, count in VERTICES.items():
             start = int(generator(self.seed, "surface", subject, label, hemi).integers(count - 12))
             vertices = range(start, start + 12)
             values = np.zeros(count, np.float32)

@@ -37,9 +37,15 @@ def write_surface(path: Path, values: NDArray[np.float32], hemi: str) -> None:
     nib.save(nib.gifti.GiftiImage(darrays=[array], meta=meta), _made(path))
 
 
-def write_label(path: Path, vertices: Sequence[int], subject: str) -> None:
-    """Write the vertices of a region as a FreeSurfer ASCII label, all at the origin."""
-    rows = [f"{vertex}  0.000  0.000  0.000 1.0000000000" for vertex in vertices]
+def write_label(
+    path: Path, vertices: Sequence[int] | NDArray[Any], subject: str, places: NDArray[Any] | None = None
+) -> None:
+    """Write the vertices of a region as a FreeSurfer ASCII label, at their places or all at the origin."""
+    where = np.zeros((len(vertices), 3)) if places is None else places
+    rows = [
+        f"{vertex}  {x:.3f}  {y:.3f}  {z:.3f} 1.0000000000"
+        for vertex, (x, y, z) in zip(vertices, where.tolist(), strict=True)
+    ]
     head = f"#!ascii label  , from subject sub-{subject} vox2ras=TkReg"
     write_text(path, "\n".join([head, str(len(rows)), *rows, ""]))
 

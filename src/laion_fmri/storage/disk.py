@@ -1,10 +1,14 @@
-"""The state of the data directory that a plan needs to know."""
+"""The data directory: the state that a plan needs to know, and the names of files that are not whole yet."""
 
 from __future__ import annotations
 
+import re
 import shutil
+import uuid
 from collections.abc import Iterable
 from pathlib import Path
+
+_PART = re.compile(r"\..+\.[0-9a-f]{8}\.part")
 
 
 def local_sizes(root: Path, paths: Iterable[str]) -> dict[str, int]:
@@ -23,3 +27,13 @@ def local_sizes(root: Path, paths: Iterable[str]) -> dict[str, int]:
 def free_bytes(root: Path) -> int:
     """Return the bytes free on the file system that holds `root`."""
     return shutil.disk_usage(root).free
+
+
+def part_of(target: Path) -> Path:
+    """Return a new private name beside a file, for as long as it is not whole."""
+    return target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.part")
+
+
+def is_part(path: Path) -> bool:
+    """Tell whether a path is a private name as of `part_of`."""
+    return _PART.fullmatch(path.name) is not None

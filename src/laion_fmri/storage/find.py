@@ -1,4 +1,7 @@
-"""Finding files below the data directory from a path template, folder by folder; never a crawl."""
+"""Finding files below the data directory from a path template, folder by folder.
+
+Nothing is crawled, but the folder below which the template names any path.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from pathlib import Path
 from laion_fmri.catalog.choice import Values
 from laion_fmri.catalog.entities import ALL, Entity
 from laion_fmri.catalog.templates import fields, pieces
+from laion_fmri.storage.disk import is_part
 
 Found = tuple[Path, dict[str, str]]
 
@@ -55,6 +59,7 @@ def _step(
 
 
 def _matching(folder: Path, part: str, bound: dict[str, str], free: Mapping[str, Entity]) -> Iterator[Found]:
+    deep = any(entity.kind == "path" for entity in free.values())
     text, seen = "", set[str]()
     for literal, field in pieces(part):
         text += re.escape(literal)
@@ -63,8 +68,14 @@ def _matching(folder: Path, part: str, bound: dict[str, str], free: Mapping[str,
         elif field is not None:
             text += f"(?P={field})" if field in seen else f"(?P<{field}>{free[field].regex})"
             seen.add(field)
-    names = sorted(entry.name for entry in folder.iterdir()) if folder.is_dir() else []
-    for name in names:
+    names = _below(folder) if deep else [entry.name for entry in folder.iterdir()] if folder.is_dir() else []
+    for name in sorted(names):
         match = re.fullmatch(text, name)
         if match:
             yield folder / name, {**bound, **match.groupdict()}
+
+
+def _below(folder: Path) -> list[str]:
+    """Return the files below a folder, as paths with ``/``; those that a transfer has not finished are none."""
+    files = (path for path in folder.rglob("*") if path.is_file() and not is_part(path))
+    return [path.relative_to(folder).as_posix() for path in files]

@@ -9,7 +9,6 @@ from __future__ import annotations
 import errno
 import os
 import queue
-import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -19,6 +18,7 @@ from threading import Event as Flag
 from typing import BinaryIO
 
 from laion_fmri.errors import DeniedError, LaionFMRIError, NoSpaceError, RemoteError
+from laion_fmri.storage.disk import part_of
 from laion_fmri.storage.origin import Origin
 from laion_fmri.storage.plan import Action, Plan, PlannedFile
 
@@ -164,7 +164,7 @@ def _publish(file: PlannedFile, root: Path, origin: Origin, tell: Callable[[Even
 @contextmanager
 def _private(target: Path) -> Iterator[tuple[Path, BinaryIO]]:
     """Open a file beside `target` that is gone at the end, unless it was renamed."""
-    part = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.part")
+    part = part_of(target)
     try:
         with part.open("xb") as out:
             yield part, out
