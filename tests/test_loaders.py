@@ -22,7 +22,7 @@ from laion_fmri.catalog.entities import ALL
 from laion_fmri.catalog.models import Column, FileSpec
 from laion_fmri.catalog.templates import fields, fill, parse
 from laion_fmri.errors import CatalogError, DataFormatError, DataNotDownloadedError, SelectionError
-from laion_fmri.loaders import LocalFile, Request, get_loader
+from laion_fmri.loaders import LocalFile, Request, get_loader, streams
 from laion_fmri.loaders.delimited import read_table
 
 GRID = (5, 4, 3)
@@ -420,14 +420,19 @@ def test_a_truncated_stream_is_refused_naming_file_and_volume(one: Folder):
     raw = gzip.decompress(bold(one).read_bytes())
     stop = 352 + 4 * np.prod(GRID) * 4 + 10
     bold(one).write_bytes(gzip.compress(raw[:stop]))
-    with pytest.raises(DataFormatError, match=rf"{re.escape(str(bold(one)))} is damaged in volume 4 of 0 to 5"):
+    with pytest.raises(
+        DataFormatError,
+        match=rf"{re.escape(str(bold(one)))} is damaged in volume 4 of 0 to 5: its data end at byte {stop}",
+    ):
         one.read("betas", ONE)
 
 
 def test_a_cut_compressed_file_is_refused_naming_the_volume(one: Folder):
     raw = gzip.decompress(bold(one).read_bytes())
     bold(one).write_bytes(gzip.compress(raw, compresslevel=0)[: 352 + 4 * np.prod(GRID) * 4 + 100])
-    with pytest.raises(DataFormatError, match="damaged in volume 4 of 0 to 5: Compressed file ended"):
+    with pytest.raises(
+        DataFormatError, match="damaged in volume 4 of 0 to 5: the file ends at byte 1412, before its compressed"
+    ):
         one.read("betas", ONE)
 
 
@@ -436,7 +441,9 @@ def test_a_flipped_bit_is_refused_by_the_checksum(one: Folder):
     packed = bytearray(gzip.compress(raw, compresslevel=0))
     packed[-200] ^= 1
     bold(one).write_bytes(packed)
-    with pytest.raises(DataFormatError, match="damaged in volume 5 of 0 to 5: CRC check failed"):
+    with pytest.raises(
+        DataFormatError, match="damaged in volume 5 of 0 to 5: incorrect data check at byte 1810 of the file"
+    ):
         one.read("betas", ONE)
 
 
@@ -447,7 +454,8 @@ def test_a_stream_that_does_not_inflate_is_refused_naming_the_volume(one: Folder
     deflate = zlib.compressobj(wbits=31)
     whole = deflate.compress(raw[: 352 + 91 * np.prod(GRID) * 8 - 1]) + deflate.flush(zlib.Z_FULL_FLUSH)
     bold(one).write_bytes(whole + b"\x07" * 500)
-    with pytest.raises(DataFormatError, match=r"damaged in volume \d\d of 0 to 99: .*invalid block type"):
+    message = f"damaged in volume 90 of 0 to 99: invalid block type at byte {len(whole)} of the file"
+    with pytest.raises(DataFormatError, match=message):
         one.read("betas", ONE)
 
 
@@ -465,7 +473,7 @@ def test_a_truncated_plain_file_is_refused_naming_the_volume(one: Folder):
     raw = gzip.decompress(bold(one).read_bytes())
     plain.write_bytes(raw[: 352 + 3 * np.prod(GRID) * 4 - 1])
     request = Request(request.artifact, (LocalFile(plain, ONE),), request.options, request.find)
-    with pytest.raises(DataFormatError, match="damaged in volume 2 of 0 to 5"):
+    with pytest.raises(DataFormatError, match="damaged in volume 2 of 0 to 5: the file ends at byte 1071"):
         get_loader("voxel_series").read(request)
 
 
@@ -536,7 +544,7 @@ def test_a_map_of_several_volumes_is_refused(one: Folder):
 
 @pytest.mark.parametrize("options", [{}, {"zscore": "session"}, {"zscore": "session", "nan": "drop"}, {"nan": "zero"}])
 def test_reading_an_roi_holds_few_volumes_in_memory(folder: Folder, options: dict):
-    grid, count = (40, 40, 40), 40
+    grid, count = (40, 40, 40), 120
     random = np.random.default_rng(0)
     brain_mask = random.random(grid) < 0.05
     folder.nifti("brain_mask", brain_mask.astype(np.uint8), subject="03")
@@ -554,13 +562,13 @@ def test_reading_an_roi_holds_few_volumes_in_memory(folder: Folder, options: dic
     if "zscore" in options:
         expected = (expected - expected.mean(0)) / expected.std(0)
     np.testing.assert_allclose(answer, expected, atol=1e-5)
-    assert peak < answer.nbytes + 3 * data[..., 0].nbytes + 1_000_000 < data.nbytes / 4
+    assert peak < answer.nbytes + 3 * data[..., 0].nbytes + 2_000_000 < data.nbytes / 4
 
 
 def test_each_roi_and_the_brain_mask_are_decoded_once(one: Folder, monkeypatch: pytest.MonkeyPatch):
     opened = []
-    decode = gzip.open
-    monkeypatch.setattr(gzip, "open", lambda path, *rest: opened.append(path) or decode(path, *rest))
+    decode = streams.open_gzip
+    monkeypatch.setattr(streams, "open_gzip", lambda path, *rest: opened.append(path) or decode(path, *rest))
     request = one.request("betas", [ONE], roi=["all", "face", "FFA1"])
     get_loader("voxel_series").read(request)
     assert len(opened) == len(set(opened)) == 5

@@ -1,6 +1,5 @@
 """Subjects and groups on the miniature, against references that plain nibabel, NumPy and pandas compute here."""
 
-import gzip
 import pickle
 import re
 import shutil
@@ -17,6 +16,7 @@ import pytest
 
 import laion_fmri
 from laion_fmri.errors import DataDirNotSetError, DataNotDownloadedError, SelectionError, SubjectNotFoundError
+from laion_fmri.loaders import streams
 
 SESSIONS = ["ses-01", "ses-02"]
 
@@ -322,13 +322,13 @@ def test_roi_queries_take_signs_and_named_regions(subject, disk):
 
 def test_masks_of_many_queries_read_each_roi_file_once(subject, monkeypatch):
     streamed = Counter()
-    open_stream = gzip.open
+    decode = streams.open_gzip
 
     def counting(path, *args, **kwargs):
         streamed[Path(path).name] += "_label-" in str(path)
-        return open_stream(path, *args, **kwargs)
+        return decode(path, *args, **kwargs)
 
-    monkeypatch.setattr(gzip, "open", counting)
+    monkeypatch.setattr(streams, "open_gzip", counting)
     subject.get_roi_masks(["face", "OFA", "OFA + FFA1", "face - OFA"])
     assert {name: count for name, count in streamed.items() if count} == {
         f"sub-03_space-T1w_res-1pt8_label-{label}_mask.nii.gz": 1 for label in ("FFA1", "FFA2", "OFA", "pSTSfaces")

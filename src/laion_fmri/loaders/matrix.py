@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate, pairwise
 from typing import Any
 
@@ -13,6 +13,7 @@ from laion_fmri.loaders import Allocate
 from laion_fmri.loaders.nifti import Array
 from laion_fmri.loaders.parts import Part
 from laion_fmri.loaders.voxels import Axis
+from laion_fmri.loaders.workers import each
 
 
 @dataclass(frozen=True)
@@ -49,12 +50,12 @@ class Matrix:
         return {(row, column): answer[rows[row], columns[column]] for row, column in self.parts}
 
     def read(self, allocate: Allocate = np.empty) -> Array:
-        """Return the answer in new memory; each part is read straight into its block."""
+        """Return the answer in new memory; parts are read straight into their blocks, several at once."""
         answer: Array = allocate((sum(self.heights), sum(map(len, self.axes))), self.dtype)
         if len(self.parts) < len(self.heights) * len(self.axes):
             answer[:] = self._missing
-        for (row, column), block in self._blocks(answer).items():
-            _fill(self.parts[row, column], self.axes[column].offsets, block, self.zero)
+        blocks = [(self.parts[place], self.axes[place[1]], block) for place, block in self._blocks(answer).items()]
+        each(lambda block: _fill(*block, self.zero), blocks)
         return answer
 
     def to_dask(self) -> Any:
@@ -62,14 +63,14 @@ class Matrix:
         import dask
         import dask.array as da
 
-        offsets = [dask.delayed(axis.offsets) for axis in self.axes]
+        axes = [dask.delayed(replace(axis, values={})) for axis in self.axes]
 
         def block(row: int, column: int) -> Any:
             shape = (self.heights[row], len(self.axes[column]))
             part = self.parts.get((row, column))
             if part is None:
                 return da.full(shape, self._missing, self.dtype, chunks=-1)
-            lazy = dask.delayed(_filled)(part, offsets[column], shape, self.dtype, self.zero)
+            lazy = dask.delayed(_filled)(part, axes[column], shape, self.dtype, self.zero)
             return da.from_delayed(lazy, shape, self.dtype)
 
         return da.block([[block(row, column) for column in range(len(self.axes))] for row in range(len(self.heights))])
@@ -98,14 +99,14 @@ def keep_columns(answer: Array, wanted: Array) -> Array:
     return flat[: len(answer) * width].reshape(len(answer), width)
 
 
-def _filled(part: Part, offsets: Array, shape: tuple[int, int], dtype: np.dtype[Any], zero: bool) -> Array:
+def _filled(part: Part, axis: Axis, shape: tuple[int, int], dtype: np.dtype[Any], zero: bool) -> Array:
     values = np.empty(shape, dtype)
-    _fill(part, offsets, values, zero)
+    _fill(part, axis, values, zero)
     return values
 
 
-def _fill(part: Part, offsets: Array, out: Array, zero: bool) -> None:
-    part.read(offsets, out)
+def _fill(part: Part, axis: Axis, out: Array, zero: bool) -> None:
+    part.read(axis, out)
     if zero:
         for row in out:
             row[np.isnan(row)] = 0

@@ -1,15 +1,11 @@
 """NIfTI files: what the header says, and the data volume by volume.
 
-A compressed file is decoded as a stream that holds one volume at a time; a plain file is mapped into memory.
-Values come out as the header means them: byte order, type and scaling honoured, NaN kept. Volumes are counted
-from 0.
+Values come out as the header means them: byte order, type and scaling honoured, NaN kept. Volumes are counted from 0.
 """
 
 from __future__ import annotations
 
-import gzip
 import math
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,11 +18,11 @@ from nibabel.spatialimages import HeaderDataError
 from numpy.typing import NDArray
 
 from laion_fmri.errors import DataFormatError
+from laion_fmri.loaders.sieve import Everything, Sieve
+from laion_fmri.loaders.streams import UNREADABLE, find_fault, open_stream
 
 Array = NDArray[Any]
 
-_UNREADABLE = (ImageFileError, HeaderDataError, OSError, EOFError, zlib.error)
-_CHUNK = 2**16
 _SECONDS = {0: 1.0, 8: 1.0, 16: 1e-3, 24: 1e-6}  # by the header's code of time units; 0 does not say, so BIDS holds
 _TIME_UNITS = 0b111000
 _TOLERANCE = 1e-3  # of an affine's entries: mm, and mm per voxel
@@ -71,6 +67,11 @@ class Header:
         """Size of one uncompressed volume."""
         return math.prod(self.grid) * self.dtype.itemsize
 
+    @property
+    def size(self) -> int:
+        """Size of the uncompressed file, as the header announces it."""
+        return self.offset + self.volumes * self.volume_bytes
+
     def grid_text(self) -> str:
         """Return the grid as a message shows it."""
         rows = " / ".join(" ".join(f"{value:.6g}" for value in row) for row in self.affine[:3])
@@ -87,7 +88,7 @@ def read_header(path: Path) -> Header:
     """
     try:
         image = nibabel.load(path)
-    except _UNREADABLE as error:
+    except (ImageFileError, HeaderDataError, *UNREADABLE) as error:
         raise DataFormatError(f"{path} cannot be read as NIfTI: {error}; download it again") from error
     if not isinstance(image, nibabel.Nifti1Image):
         raise DataFormatError(f"{path} is a {type(image).__name__}; expected a NIfTI-1 or NIfTI-2 file")
@@ -155,22 +156,12 @@ def read_volume(header: Header, dtype: np.dtype[Any]) -> Array:
         If the file is damaged or holds several volumes.
     """
     require_one_volume(header)
-    (stored,) = _stored_volumes(header, np.array([0]))
-    return _values(stored, header, dtype).astype(dtype).reshape(header.grid, order="F")
+    (values,) = each_volume(header, np.array([0]), Everything(math.prod(header.grid)), dtype)
+    return values.astype(dtype).reshape(header.grid, order="F")
 
 
-def each_volume(header: Header, volumes: Array, offsets: Array, dtype: np.dtype[Any]) -> Iterator[Array]:
+def each_volume(header: Header, volumes: Array, sieve: Sieve | Everything, dtype: np.dtype[Any]) -> Iterator[Array]:
     """Yield the values at some voxels of some volumes, one volume after the other.
-
-    Parameters and errors as for `read_voxels`; only bool is converted to, for any other `dtype` the values come in the
-    type that they are stored in or scaled to.
-    """
-    for stored in _stored_volumes(header, volumes):
-        yield _values(stored[offsets], header, dtype)
-
-
-def read_voxels(header: Header, volumes: Array, offsets: Array, out: Array) -> None:
-    """Read some voxels of some volumes; nothing else is kept in memory but one volume.
 
     Parameters
     ----------
@@ -178,61 +169,52 @@ def read_voxels(header: Header, volumes: Array, offsets: Array, out: Array) -> N
         Of the file.
     volumes : array of int, shape (n_volumes,)
         The wanted volumes, ascending. Decoding stops after the last.
-    offsets : array of int, shape (n_voxels,)
-        Positions of the wanted voxels in a volume as it is stored, i fastest.
-    out : array, shape (n_volumes, n_voxels)
-        Takes the values, converted to its type. As bool, a value is True where it is neither 0 nor NaN.
+    sieve : Sieve or Everything
+        Knows the wanted voxels, as offsets with i fastest.
+    dtype : dtype
+        As bool, a value is True where it is neither 0 nor NaN; for any other, the values come in the type that they are
+        stored in or scaled to.
 
     Raises
     ------
     DataFormatError
-        If the file is damaged before the end of the last wanted volume, naming the volume.
+        If the file is damaged before the end of the last wanted volume, naming the volume, or goes on after its last.
     """
-    for row, values in zip(out, each_volume(header, volumes, offsets, out.dtype), strict=True):
-        row[:] = values
+    volume = 0
+    try:
+        with open_stream(header.path) as stream:
+            for volume in volumes.tolist():
+                start = header.offset + volume * header.volume_bytes
+                yield _values(sieve.pick(stream, start, header.dtype), header, dtype)
+            if volume == header.volumes - 1:
+                _require_size(header, stream.size())
+    except UNREADABLE as error:
+        raise _damaged(header, volume, str(error)) from error
 
 
 def _values(stored: Array, header: Header, dtype: np.dtype[Any]) -> Array:
     """Return stored numbers as what they mean; bool where that is wanted."""
-    values = np.asarray(stored)
+    values = stored
     if (header.slope, header.inter) != (1.0, 0.0):
         values = values.astype(np.float64) * header.slope + header.inter
     return (values != 0) & ~np.isnan(values) if dtype.kind == "b" else values
 
 
-def _stored_volumes(header: Header, wanted: Array) -> Iterator[Array]:
-    """Yield the wanted volumes, flat and as they are stored."""
-    return _streamed(header, wanted) if header.path.suffix == ".gz" else _mapped(header, wanted)
-
-
-def _streamed(header: Header, wanted: Array) -> Iterator[Array]:
-    rows, volume = frozenset(wanted.tolist()), 0
-    try:
-        with gzip.open(header.path) as stream:
-            stream.read(header.offset)
-            for volume in range(max(rows, default=-1) + 1):
-                data = stream.read(header.volume_bytes)
-                if len(data) < header.volume_bytes:
-                    raise _damaged(header, volume, "the data end there")
-                if volume in rows:
-                    yield np.frombuffer(data, header.dtype)
-            while header.volumes - 1 in rows and stream.read(_CHUNK):
-                pass  # the checksum is compared when the end is reached
-    except (OSError, EOFError, zlib.error) as error:
-        raise _damaged(header, volume, str(error)) from error
-
-
-def _mapped(header: Header, wanted: Array) -> Iterator[Array]:
-    whole = max(0, header.path.stat().st_size - header.offset) // header.volume_bytes
-    if whole < header.volumes:
-        raise _damaged(header, whole, "the data end there")
-    shape = (header.volumes, math.prod(header.grid))
-    data = np.memmap(header.path, header.dtype, "r", header.offset, shape)
-    for volume in wanted:
-        yield data[volume]
+def _require_size(header: Header, size: int) -> None:
+    if size < header.size:
+        raise EOFError(f"its data end at byte {size}, not at byte {header.size} as its header announces")
+    if size > header.size:
+        raise DataFormatError(
+            f"{header.path} goes on after its last volume, which ends at byte {header.size} of the unpacked data, "
+            f"to byte {size}; download it again"
+        )
 
 
 def _damaged(header: Header, volume: int, why: str) -> DataFormatError:
+    """Return the error for a file that could not be read on at a volume, or could not be unpacked at an earlier one."""
+    fault = find_fault(header.path)
+    if fault:
+        why, volume = fault.why, min(max(fault.unpacked - header.offset, 0) // header.volume_bytes, header.volumes - 1)
     return DataFormatError(
         f"{header.path} is damaged in volume {volume} of 0 to {header.volumes - 1}: {why}; download it again"
     )

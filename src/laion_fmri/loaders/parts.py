@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from laion_fmri.loaders.nifti import Array, Header, each_volume, read_voxels
+from laion_fmri.loaders.moments import Moments
+from laion_fmri.loaders.nifti import Array
+from laion_fmri.loaders.series import Block, Series
+
+if TYPE_CHECKING:
+    from laion_fmri.loaders.voxels import Axis
+
+_HELD_BYTES = 2**25
 
 
 class Part(Protocol):
     """What fills a block."""
 
-    def read(self, offsets: Array, out: Array) -> None:
-        """Put the values at some voxels into a block, shape (row, voxel)."""
+    def read(self, axis: Axis, out: Array) -> None:
+        """Put the values at the voxels of an axis into a block, shape (row, voxel)."""
 
 
 @dataclass(frozen=True)
@@ -24,63 +31,54 @@ class Volumes:
 
     Attributes
     ----------
-    header : Header
-        Of the file.
+    series : Series
+        What they are read from.
     volumes : array of int
         Which volumes, ascending.
     zscore : bool
         Whether each voxel is z-scored over all volumes of the file.
     """
 
-    header: Header
+    series: Series
     volumes: Array
     zscore: bool = False
 
-    def read(self, offsets: Array, out: Array) -> None:
-        """Put the values at some voxels into a block."""
-        if self.zscore and len(self.volumes):
-            self._read_zscored(offsets, out)
+    def read(self, axis: Axis, out: Array) -> None:
+        """Put the values at the voxels of an axis into a block; the series is read once."""
+        if not self.zscore:
+            for rows, columns, values in self.series.blocks(self.volumes, axis, out.dtype):
+                out[rows, columns] = values
+        elif len(self.volumes):
+            moments = Moments(len(axis))
+            wanted = np.full(self.series.count, -1)
+            wanted[self.volumes] = np.arange(len(self.volumes))
+            for rows, columns, values in self._every(axis, out.dtype):
+                moments.add(columns, values)
+                places = wanted[rows]
+                out[places[places >= 0], columns] = values[places >= 0]
+            moments.standardise(slice(0, len(axis)), out)
+
+    def blocks(self, axis: Axis, dtype: np.dtype[Any]) -> Iterator[Block]:
+        """Yield the values piece by piece, in order for each voxel.
+
+        The series is read once; but twice for z-scores that would take more than 32 MB.
+        """
+        if not self.zscore:
+            yield from self.series.blocks(self.volumes, axis, dtype)
+        elif len(self.volumes) * len(axis) * dtype.itemsize <= _HELD_BYTES:
+            values = np.empty((len(self.volumes), len(axis)), dtype)
+            self.read(axis, values)
+            yield slice(0, len(values)), slice(0, len(axis)), values
         else:
-            read_voxels(self.header, self.volumes, offsets, out)
+            moments = Moments(len(axis))
+            for _, columns, values in self._every(axis, dtype):
+                moments.add(columns, values)
+            for rows, columns, values in self.series.blocks(self.volumes, axis, dtype):
+                moments.standardise(columns, values)
+                yield rows, columns, values
 
-    def _read_zscored(self, offsets: Array, out: Array) -> None:
-        rows = dict(zip(self.volumes.tolist(), out, strict=True))
-        moments = Moments(len(offsets))
-        every = np.arange(self.header.volumes)
-        for volume, stored in enumerate(each_volume(self.header, every, offsets, out.dtype)):
-            values = stored.astype(out.dtype)
-            moments.add(values)
-            if volume in rows:
-                rows[volume][:] = values
-        moments.standardise(out)
-
-
-class Moments:
-    """Mean and deviation of each voxel over volumes that come one by one; NaN does not count.
-
-    By the method of Welford (Technometrics 4, 1962), in float64.
-    """
-
-    def __init__(self, voxels: int) -> None:
-        self.count = np.zeros(voxels)
-        self.mean = np.zeros(voxels)
-        self.squares = np.zeros(voxels)
-
-    def add(self, values: Array) -> None:
-        """Take one more volume, shape (voxel,)."""
-        known = ~np.isnan(values)
-        values = np.where(known, values, self.mean)
-        self.count += known
-        difference = values - self.mean
-        self.mean += difference / np.maximum(self.count, 1)
-        self.squares += difference * (values - self.mean)
-
-    def standardise(self, rows: Array) -> None:
-        """Turn values into z-scores in place; of a voxel that never changes they are 0."""
-        varies = self.squares > 0
-        deviation = np.sqrt(np.divide(self.squares, self.count, out=np.ones_like(self.mean), where=varies))
-        for row in rows:
-            row[:] = (row - self.mean) / deviation
+    def _every(self, axis: Axis, dtype: np.dtype[Any]) -> Iterator[Block]:
+        return self.series.blocks(np.arange(self.series.count), axis, dtype)
 
 
 @dataclass(frozen=True)
@@ -98,16 +96,49 @@ class Mean:
     parts: Sequence[Volumes]
     rows: Sequence[Array]
 
-    def read(self, offsets: Array, out: Array) -> None:
-        """Put the means at some voxels into a block; the volumes of one part at a time are in memory."""
+    def read(self, axis: Axis, out: Array) -> None:
+        """Put the means at the voxels of an axis into a block; sums are kept in the block itself."""
         out[:] = 0
-        counts = np.zeros(out.shape, np.uint16)
+        missing = _Missing(out.shape)
         for part, rows in zip(self.parts, self.rows, strict=True):
-            block = np.empty((len(rows), len(offsets)), out.dtype)
-            part.read(offsets, block)
-            for row, values in zip(rows, block, strict=True):
-                known = ~np.isnan(values)
-                out[row] += np.where(known, values, 0)
-                counts[row] += known
+            for some, columns, block in part.blocks(axis, out.dtype):
+                for row, values in zip(rows[some].tolist(), block, strict=True):
+                    out[row, columns] += missing.zeroed(row, columns, values)
+        counts = np.bincount(np.concatenate([*self.rows]), minlength=len(out))
         with np.errstate(invalid="ignore"):
-            np.divide(out, counts, out=out)
+            for row, count in enumerate(counts.tolist()):
+                out[row] /= count - missing.counts(row)
+
+
+class _Missing:
+    """How many values of a mean are NaN; kept for the voxels that have any, which are few."""
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        rows, voxels = shape
+        self._number = np.full(voxels, -1)
+        self._voxels = np.empty(0, np.intp)
+        self._counts = np.zeros((0, rows), np.uint16)
+
+    def zeroed(self, row: int, columns: slice, values: Array) -> Array:
+        """Return values with 0 for NaN, which is counted."""
+        nan = np.isnan(values)
+        if not nan.any():
+            return values
+        voxels = np.flatnonzero(nan) + columns.start
+        self._know(voxels[self._number[voxels] < 0])
+        self._counts[self._number[voxels], row] += 1
+        return np.where(nan, 0, values)
+
+    def _know(self, voxels: Array) -> None:
+        if len(voxels):
+            self._number[voxels] = np.arange(len(self._voxels), len(self._voxels) + len(voxels))
+            self._voxels = np.concatenate([self._voxels, voxels])
+            self._counts = np.concatenate([self._counts, np.zeros((len(voxels), self._counts.shape[1]), np.uint16)])
+
+    def counts(self, row: int) -> Array | int:
+        """Return how many values of a row were NaN, shape (voxel,)."""
+        if not len(self._voxels):
+            return 0
+        counts = np.zeros(len(self._number), np.uint16)
+        counts[self._voxels] = self._counts[:, row]
+        return counts

@@ -15,6 +15,7 @@ from laion_fmri.loaders.labels import labelled
 from laion_fmri.loaders.matrix import Matrix
 from laion_fmri.loaders.nifti import Header, read_header, same_grid
 from laion_fmri.loaders.parts import Volumes
+from laion_fmri.loaders.series import NiftiSeries
 from laion_fmri.loaders.timeline import time_coords
 from laion_fmri.loaders.voxels import grid_axis
 
@@ -60,7 +61,7 @@ def _labelled(request: Request, fetch: Callable[[Matrix], Any]) -> xr.DataArray:
     first = headers[0]
     for header in headers:
         _require_one_grid(first, header)
-    parts = {(row, 0): Volumes(header, np.arange(header.volumes)) for row, header in enumerate(headers)}
+    parts = {(row, 0): Volumes(NiftiSeries(header), np.arange(header.volumes)) for row, header in enumerate(headers)}
     heights = [header.volumes for header in headers]
     matrix = Matrix(heights, [grid_axis(first)], parts, np.dtype(layout.dtype))
     data = fetch(matrix).reshape(sum(heights), *first.grid)

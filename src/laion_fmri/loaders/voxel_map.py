@@ -18,6 +18,7 @@ from laion_fmri.loaders.labels import labelled, varying
 from laion_fmri.loaders.matrix import Matrix
 from laion_fmri.loaders.nifti import read_header
 from laion_fmri.loaders.parts import Volumes
+from laion_fmri.loaders.series import NiftiSeries
 from laion_fmri.loaders.voxels import joins_of_axis, owner_of, require_map, voxel_axes, voxel_coords
 
 
@@ -71,7 +72,7 @@ def _labelled(request: Request, fetch: Callable[[Matrix], Any]) -> xr.DataArray:
     for file, owner, key in zip(request.files, owners, keys, strict=True):
         header = read_header(file.path)
         require_map(header, axes[owner])
-        parts[rows.index(key), list(axes).index(owner)] = Volumes(header, np.array([0]))
+        parts[rows.index(key), list(axes).index(owner)] = Volumes(NiftiSeries(header), np.array([0]))
     matrix = Matrix([1] * len(rows), list(axes.values()), parts, np.dtype(layout.dtype))
 
     leading = named[0] if named else varying(request.files, names)

@@ -23,6 +23,7 @@ from laion_fmri.loaders.labels import labelled
 from laion_fmri.loaders.matrix import Matrix, keep_columns
 from laion_fmri.loaders.nifti import read_header, require_same_grid
 from laion_fmri.loaders.parts import Mean, Volumes
+from laion_fmri.loaders.series import NiftiSeries
 from laion_fmri.loaders.trials import REPETITION, matching, read_trials, repetitions
 from laion_fmri.loaders.voxels import Axis, Owner, joins_of_axis, owner_of, voxel_axes, voxel_coords
 
@@ -38,8 +39,9 @@ def needs(artifact: Artifact, options: Mapping[str, Any]) -> tuple[str, ...]:
 def read(request: Request) -> xr.DataArray:
     """Read the responses of voxels in trials.
 
-    Each file is decoded once, volume by volume, and not further than the last wanted trial (z-scores take all);
-    beside the answer one or two volumes are held in memory, and for means the wanted trials of one file.
+    Each file is decoded once, piece by piece, and not further than the last wanted trial (z-scores take all), as many
+    files at once as there are cores. Beside the answer a few MB are held in memory for each of them. Means of z-scores
+    decode a file twice where the wanted trials of it take more than 32 MB.
 
     Parameters
     ----------
@@ -126,7 +128,8 @@ def _of_file(request: Request, file: LocalFile, axis: Axis) -> _Block:
     require_same_grid(header, axis.header)
     table = read_trials(request, file, header, axis.owner)
     volumes = matching(table, pattern)
-    return _Block(axis.owner, Volumes(header, volumes, options.get("zscore") is not None), table.iloc[volumes])
+    part = Volumes(NiftiSeries(header), volumes, options.get("zscore") is not None)
+    return _Block(axis.owner, part, table.iloc[volumes])
 
 
 def _averaged(blocks: Sequence[_Block], column: str, row: str) -> list[_Block]:

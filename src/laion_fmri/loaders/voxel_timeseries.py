@@ -18,6 +18,7 @@ from laion_fmri.loaders.labels import labelled
 from laion_fmri.loaders.matrix import Matrix
 from laion_fmri.loaders.nifti import read_header, require_same_grid
 from laion_fmri.loaders.parts import Volumes
+from laion_fmri.loaders.series import NiftiSeries
 from laion_fmri.loaders.timeline import time_coords
 from laion_fmri.loaders.voxels import joins_of_axis, owner_of, voxel_axes, voxel_coords
 
@@ -70,7 +71,7 @@ def _labelled(request: Request, fetch: Callable[[Matrix], Any]) -> xr.DataArray:
     for row, (file, header) in enumerate(zip(request.files, headers, strict=True)):
         owner = owner_of(request, file)
         require_same_grid(header, axes[owner].header)
-        parts[row, list(axes).index(owner)] = Volumes(header, np.arange(header.volumes))
+        parts[row, list(axes).index(owner)] = Volumes(NiftiSeries(header), np.arange(header.volumes))
     heights = [header.volumes for header in headers]
     matrix = Matrix(heights, list(axes.values()), parts, np.dtype(request.artifact.layout.dtype))
     coords = {**voxel_coords(axes.values(), voxel), **time_coords(request.files, headers, time)}

@@ -23,13 +23,14 @@ from laion_fmri.loaders import LocalFile, Request
 from laion_fmri.loaders.nifti import (
     Array,
     Header,
+    each_volume,
     read_header,
     read_volume,
-    read_voxels,
     require_one_volume,
     require_same_grid,
 )
 from laion_fmri.loaders.roi import files_named, joined_names, meaning, voxels_of
+from laion_fmri.loaders.sieve import Sieve
 
 Owner = tuple[tuple[str, str], ...]
 
@@ -48,6 +49,8 @@ class Axis:
         Of the mask; says which grid the voxels lie on.
     positions : array of int, shape (voxel,)
         Where the voxels are in the grid flattened in C order (k fastest), ascending.
+    columns : array of int, shape (voxel,)
+        Where the voxels are among those of the mask, ascending.
     values : mapping of str to array, shape (voxel,)
         What else is known of the voxels; their further coordinates.
     """
@@ -55,6 +58,7 @@ class Axis:
     owner: Owner
     header: Header
     positions: Array
+    columns: Array
     values: Mapping[str, Array] = field(default_factory=dict)
 
     def __len__(self) -> int:
@@ -63,7 +67,7 @@ class Axis:
     def keep(self, wanted: Array) -> Axis:
         """Return the axis with the voxels where `wanted` is True."""
         values = {name: array[wanted] for name, array in self.values.items()}
-        return replace(self, positions=self.positions[wanted], values=values)
+        return replace(self, positions=self.positions[wanted], columns=self.columns[wanted], values=values)
 
     def knowing(self, name: str, array: Array) -> Axis:
         """Return the axis with one more value of each voxel."""
@@ -75,9 +79,9 @@ class Axis:
         return np.array(np.unravel_index(self.positions, self.header.grid))
 
     @cached_property
-    def offsets(self) -> Array:
-        """Where the voxels are in a volume as NIfTI stores it (i fastest)."""
-        return np.asarray(np.ravel_multi_index(tuple(self.indices), self.header.grid, order="F"))
+    def sieve(self) -> Sieve:
+        """What picks the voxels out of a volume as NIfTI stores it (i fastest)."""
+        return Sieve(np.asarray(np.ravel_multi_index(tuple(self.indices), self.header.grid, order="F")))
 
     @cached_property
     def millimetres(self) -> Array:
@@ -89,14 +93,14 @@ class Axis:
         """Return the values of a 3-D map at these voxels, refusing one on another grid."""
         header = read_header(path)
         require_map(header, self)
-        values = np.empty(len(self), dtype)
-        read_voxels(header, np.array([0]), self.offsets, values[np.newaxis])
-        return values
+        (values,) = each_volume(header, np.array([0]), self.sieve, dtype)
+        return values.astype(dtype, copy=False)
 
 
 def grid_axis(header: Header) -> Axis:
     """Return all voxels of a file, of no brain in particular."""
-    return Axis((), header, np.arange(math.prod(header.grid)))
+    positions = np.arange(math.prod(header.grid))
+    return Axis((), header, positions, positions)
 
 
 def require_map(header: Header, axis: Axis) -> None:
@@ -153,8 +157,8 @@ def voxel_axes(request: Request) -> dict[Owner, Axis]:
 def _in_brain(request: Request, owner: Owner) -> Axis:
     (file,) = request.find(mask_join(request.artifact, request.options), dict(owner))
     header = read_header(file.path)
-    mask = read_volume(header, _BOOL)
-    return Axis(owner, header, np.flatnonzero(mask.ravel()))
+    positions = np.flatnonzero(read_volume(header, _BOOL).ravel())
+    return Axis(owner, header, positions, np.arange(len(positions)))
 
 
 def _masked(request: Request, axis: Axis) -> Axis:
@@ -227,12 +231,15 @@ def voxel_coords(axes: Iterable[Axis], dim: str) -> dict[str, tuple[str, Array]]
         the axes know of their voxels, NaN where one does not know it.
     """
     axes = list(axes)
-    indices = np.concatenate([axis.indices for axis in axes], axis=1)
-    millimetres = np.concatenate([axis.millimetres for axis in axes], axis=1)
-    coords = dict(zip("ijkxyz", [*indices, *millimetres], strict=True))
+    coords = {name: _joined([axis.indices[n] for axis in axes]) for n, name in enumerate("ijk")}
+    coords |= {name: _joined([axis.millimetres[n] for axis in axes]) for n, name in enumerate("xyz")}
     for name in dict(axes[0].owner):
         values = [dict(axis.owner)[name] for axis in axes]
         coords[f"{dim}_{name}"] = np.repeat(values, [len(axis) for axis in axes])
     for name in dict.fromkeys(name for axis in axes for name in axis.values):
-        coords[name] = np.concatenate([axis.values.get(name, np.full(len(axis), np.nan)) for axis in axes])
+        coords[name] = _joined([axis.values.get(name, np.full(len(axis), np.nan)) for axis in axes])
     return {name: (dim, values) for name, values in coords.items()}
+
+
+def _joined(arrays: Sequence[Array]) -> Array:
+    return arrays[0] if len(arrays) == 1 else np.concatenate(arrays)

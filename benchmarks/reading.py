@@ -1,0 +1,248 @@
+"""What reading betas costs: ``python benchmarks/reading.py [--trials N] [--rounds N] [--folder FOLDER]``.
+
+A session on the real grid is made once: 143 x 143 x 143 voxels, noise in a brain of 9.3 % of them, zeros outside,
+float32, gzip level 1. Each way of reading it runs in a process of its own, one after the other, and that round after
+round, so that whatever else the machine does meets all of them alike. Medians are printed: wall seconds, CPU seconds of
+program and of the kernel, their sum as a multiple of the bare inflate, and the most memory above that before reading.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from statistics import median
+
+import nibabel
+import numpy as np
+import pandas as pd
+from isal import igzip
+
+from laion_fmri.catalog import load_catalog
+from laion_fmri.catalog.templates import fields, fill
+from laion_fmri.loaders import get_loader
+from laion_fmri.source import Source
+
+GRID = (143, 143, 143)
+AFFINE = np.diag([-1.778, 1.778, 1.778, 1.0])
+HALF_AXES = (0.625, 0.535, 0.542)  # of the brain, in half grids: 9.3 % of the voxels
+SUBJECT, ROI, ROI_VOXELS = "03", "FFA1", 300
+SESSIONS = ("01", "02")
+VOLUME = int(np.prod(GRID)) * 4
+
+
+# --- the data
+
+
+def make(root: Path, trials: int) -> None:
+    """Write what reading needs, unless it is there."""
+    if (root / "done").exists():
+        return
+    print(f"making a session of {trials} trials in {root}", flush=True)
+    chance = np.random.default_rng(0)
+    centred = (np.indices(GRID).reshape(3, -1).T - (np.array(GRID) - 1) / 2) / (np.array(GRID) / 2)
+    brain = ((centred / HALF_AXES) ** 2).sum(1).reshape(GRID) <= 1
+    places = np.argwhere(brain)
+    near = np.argsort(((places - [71, 36, 60]) ** 2).sum(1), kind="stable")[:ROI_VOXELS]
+    roi = np.zeros(GRID, bool)
+    roi[tuple(places[near].T)] = True
+    save(path(root, "brain_mask", subject=SUBJECT, res="1pt8"), brain.astype(np.uint8))
+    save(path(root, "rois", subject=SUBJECT, res="1pt8", category="face", label=ROI), roi.astype(np.uint8))
+    first, *others = (path(root, "betas", subject=SUBJECT, ses=ses) for ses in SESSIONS)
+    write_betas(first, brain, trials, chance)
+    for other in others:
+        shutil.copyfile(first, other)
+    for ses in SESSIONS:
+        rows = range(trials)
+        table = {"session": f"ses-{ses}", "run": 1, "beta_index": rows, "label": [f"unique_{row}.jpg" for row in rows]}
+        pd.DataFrame(table).to_csv(path(root, "trials", subject=SUBJECT, ses=ses), sep="\t", index=False)
+    (root / "done").touch()
+
+
+def path(root: Path, artifact: str, **values: str) -> Path:
+    template = next(one for one in load_catalog().artifact(artifact).path if set(fields(one)) == set(values))
+    found = root / fill(template, values)
+    found.parent.mkdir(parents=True, exist_ok=True)
+    return found
+
+
+def save(target: Path, data: np.ndarray) -> None:
+    nibabel.save(nibabel.Nifti1Image(data, AFFINE), target)
+
+
+def write_betas(target: Path, brain: np.ndarray, trials: int, chance: np.random.Generator) -> None:
+    header = nibabel.Nifti1Header()
+    header.set_data_shape((*GRID, trials))
+    header.set_data_dtype(np.float32)
+    header.set_sform(AFFINE, 1)
+    header["vox_offset"], header["magic"] = 352, b"n+1"
+    mean = chance.normal(0.3, 0.5, brain.sum()).astype(np.float32)
+    volume = np.zeros(GRID, np.float32, order="F")
+    with gzip.open(target, "wb", compresslevel=1) as file:
+        file.write(header.binaryblock + bytes(4))
+        for _ in range(trials):
+            volume[brain] = mean + chance.standard_normal(len(mean), dtype=np.float32)
+            file.write(volume.tobytes("F"))
+
+
+# --- the ways
+
+
+def bold(root: Path) -> Path:
+    return path(root, "betas", subject=SUBJECT, ses=SESSIONS[0])
+
+
+def masked(root: Path, roi: bool) -> np.ndarray:
+    file = path(root, "brain_mask", subject=SUBJECT, res="1pt8")
+    if roi:
+        file = path(root, "rois", subject=SUBJECT, res="1pt8", category="face", label=ROI)
+    return np.asarray(nibabel.load(file).dataobj) != 0
+
+
+def ours(root: Path, **given: object) -> object:
+    artifact = load_catalog().artifact("betas")
+    return Source("betas", "", artifact, {"subject": SUBJECT, "ses": SESSIONS[0]}, data_dir=root).read(**given)
+
+
+def whole_load(root: Path, roi: bool) -> object:
+    """Read as the existing client does: the whole 4-D array, then the mask of each volume."""
+    mask = masked(root, roi)
+    data = np.asarray(nibabel.load(bold(root)).dataobj, dtype=np.float32)
+    return np.stack([data[..., trial][mask] for trial in range(data.shape[3])])
+
+
+def streamed(root: Path, roi: bool) -> object:
+    """Read as the existing client does on request: one gzip pass, one volume at a time."""
+    mask = masked(root, roi).ravel()
+    trials = nibabel.load(bold(root)).shape[3]
+    answer = np.empty((trials, mask.sum()), np.float32)
+    with gzip.open(bold(root)) as file:
+        file.read(352)
+        for row in answer:
+            volume = np.frombuffer(file.read(VOLUME), np.float32).reshape(GRID, order="F")
+            row[:] = volume.flatten()[mask]
+    return answer
+
+
+def inflate(root: Path) -> None:
+    with igzip.open(bold(root)) as file:
+        while file.read(1 << 20):
+            pass
+
+
+def new_memory(root: Path) -> object:
+    voxels, trials = masked(root, roi=False).sum(), nibabel.load(bold(root)).shape[3]
+    answer = np.empty((trials, voxels), np.float32)
+    answer[:] = 1
+    return answer
+
+
+def memcpy(root: Path) -> None:
+    one, other = np.ones(VOLUME, np.uint8), np.empty(VOLUME, np.uint8)
+    for _ in range(nibabel.load(bold(root)).shape[3]):
+        other[:] = one
+
+
+WAYS: dict[str, Callable[[Path], object]] = {
+    "memcpy of the unpacked bytes": memcpy,
+    "filling new memory of the answer": new_memory,
+    "bare inflate (ISA-L)": inflate,
+    "read(), whole brain": ours,
+    "read(), ROI of 300 voxels": lambda root: ours(root, roi=ROI),
+    "read(), z-scored": lambda root: ours(root, zscore="session"),
+    "read(), two sessions": lambda root: ours(root, ses=list(SESSIONS)),
+    "read(), whole brain, without isal": ours,
+    "existing client, whole brain": lambda root: whole_load(root, False),
+    "existing client, ROI": lambda root: whole_load(root, True),
+    "existing client, streaming, whole brain": lambda root: streamed(root, False),
+    "existing client, streaming, ROI": lambda root: streamed(root, True),
+}
+BASE = "bare inflate (ISA-L)"
+WITHOUT_ISAL = "read(), whole brain, without isal"
+
+
+# --- measuring
+
+
+def status(key: str) -> float:
+    """Return a number of /proc/self/status in MB."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(key)) / 1024
+
+
+def measure(name: str, root: Path) -> dict[str, float]:
+    """Run one way in this process; importing and reading the catalog are not what is measured."""
+    if name == WITHOUT_ISAL:
+        sys.modules["isal.igzip"] = None  # type: ignore[assignment]
+    get_loader(load_catalog().artifact("betas").loader)
+    import_module("dask.array")  # as xarray does when it makes its first array
+    Path("/proc/self/clear_refs").write_text("5")  # forget the most memory so far
+    memory, start, before = status("VmRSS"), time.perf_counter(), os.times()
+    kept = WAYS[name](root)
+    after = os.times()
+    return {
+        "wall": time.perf_counter() - start,
+        "user": after.user - before.user,
+        "kernel": after.system - before.system,
+        "peak": status("VmHWM") - memory,
+        "answer": getattr(kept, "nbytes", 0) / 2**20,
+    }
+
+
+def run(name: str, root: Path) -> dict[str, float]:
+    """Run one way in a process of its own."""
+    command = [sys.executable, __file__, "--folder", str(root), "--way", name]
+    found: dict[str, float] = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    return found
+
+
+def describe() -> None:
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    model = next((line.partition(": ")[2] for line in lines if line.startswith("model name")), platform.processor())
+    print(
+        f"{model}, {os.cpu_count()} cores, {platform.system()} {platform.release()}, Python {platform.python_version()}"
+    )
+
+
+def report(rounds: list[dict[str, dict[str, float]]]) -> None:
+    print(f"{'':40} {'wall s':>8} {'user s':>8} {'kernel s':>8} {'x inflate':>10} {'peak MB':>8} {'answer':>8}")
+    found = {name: {key: median(one[name][key] for one in rounds) for key in rounds[0][name]} for name in rounds[0]}
+    base = found[BASE]["user"] + found[BASE]["kernel"]
+    for name, one in found.items():
+        times = f"{one['wall']:8.2f} {one['user']:8.2f} {one['kernel']:8.2f}"
+        ratio = (one["user"] + one["kernel"]) / base
+        print(f"{name:40} {times} {ratio:10.2f} {one['peak']:8.0f} {one['answer']:8.0f}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--trials", type=int, default=60)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--folder", type=Path, help="where the data are made and kept; temporary where left out")
+    parser.add_argument("--only", default="", help="ways whose name has this text, beside the bare inflate")
+    parser.add_argument("--way", help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.way:
+        print(json.dumps(measure(given.way, given.folder)))
+        return
+    with tempfile.TemporaryDirectory() as scratch:
+        root = given.folder or Path(scratch)
+        make(root, given.trials)
+        describe()
+        names = [name for name in WAYS if name == BASE or given.only in name]
+        rounds = [{name: run(name, root) for name in names} for _ in range(given.rounds)]
+        report(rounds)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,85 @@
+"""Picking voxels out of volumes that come piece by piece, so that no volume is ever held whole."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from laion_fmri.loaders.streams import Stream
+
+_VOXELS = 2**18  # of a piece: few enough to stay in the cache of a core, enough to make calls rare
+
+
+@dataclass(frozen=True, eq=False)
+class _Piece:
+    """A stretch of a volume, from its first wanted voxel to its last."""
+
+    start: int
+    count: int
+    within: NDArray[np.intp]
+    found: slice
+
+
+class Sieve:
+    """Where the wanted voxels are in a volume, sorted by the pieces it comes in.
+
+    Parameters
+    ----------
+    offsets : array of int, shape (voxel,)
+        Positions of the wanted voxels in a volume as it is stored, in any order.
+    """
+
+    def __init__(self, offsets: NDArray[np.intp]) -> None:
+        order = np.argsort(offsets, kind="stable")
+        ascending = offsets[order]
+        self._places = np.empty_like(order)
+        self._places[order] = np.arange(len(order))
+        firsts = np.unique(ascending // _VOXELS, return_index=True)[1].tolist()
+        self._pieces = [_piece(ascending, *ends) for ends in pairwise([*firsts, len(order)])]
+
+    def pick(self, stream: Stream, start: int, dtype: np.dtype[Any]) -> NDArray[Any]:
+        """Return the wanted voxels of a volume, in the order of the offsets and as they are stored.
+
+        Parameters
+        ----------
+        stream : Stream
+            What the volume is read from.
+        start : int
+            Where the volume begins in it, bytes.
+        dtype : dtype
+            Of a stored number.
+
+        Raises
+        ------
+        EOFError
+            If the data end before the last wanted voxel.
+        """
+        found = np.empty(len(self._places), dtype)
+        for piece in self._pieces:
+            stored = _numbers(stream, start + piece.start * dtype.itemsize, piece.count, dtype)
+            np.take(stored, piece.within, out=found[piece.found], mode="clip")
+        return np.take(found, self._places, mode="clip")
+
+
+@dataclass(frozen=True)
+class Everything:
+    """What lets all voxels of a volume pass, as they are stored."""
+
+    voxels: int
+
+    def pick(self, stream: Stream, start: int, dtype: np.dtype[Any]) -> NDArray[Any]:
+        """Return all voxels; see `Sieve.pick`."""
+        return _numbers(stream, start, self.voxels, dtype)
+
+
+def _numbers(stream: Stream, start: int, count: int, dtype: np.dtype[Any]) -> NDArray[Any]:
+    return np.frombuffer(stream.read(start, count * dtype.itemsize), dtype)
+
+
+def _piece(ascending: NDArray[np.intp], first: int, end: int) -> _Piece:
+    start, last = int(ascending[first]), int(ascending[end - 1])
+    return _Piece(start, last - start + 1, ascending[first:end] - start, slice(first, end))
