@@ -25,7 +25,7 @@ from laion_fmri.errors import DataFormatError
 from laion_fmri.loaders import parts, streams, workers
 from laion_fmri.loaders.moments import Moments
 from laion_fmri.loaders.nifti import each_volume, read_header
-from laion_fmri.loaders.sieve import Everything, Sieve
+from laion_fmri.loaders.sieve import Sieve, Whole
 
 AFFINE = np.diag([2.0, 2, 2, 1])
 
@@ -78,10 +78,8 @@ def test_a_volume_that_is_read_whole_is_what_nibabel_reads(tmp_path, slope):
     image.header.set_slope_inter(slope, 0)
     nibabel.save(image, tmp_path / "a.nii.gz")
     header = read_header(tmp_path / "a.nii.gz")
-    (values,) = each_volume(header, np.array([0]), Everything(24), np.dtype(float))
-    np.testing.assert_array_equal(
-        values.reshape(2, 3, 4, order="F"), nibabel.load(tmp_path / "a.nii.gz").get_fdata()[..., 0]
-    )
+    (values,) = each_volume(header, np.array([0]), Whole((2, 3, 4)), np.dtype(float))
+    np.testing.assert_array_equal(values.reshape(2, 3, 4), nibabel.load(tmp_path / "a.nii.gz").get_fdata()[..., 0])
 
 
 # --- damage

@@ -18,7 +18,7 @@ from nibabel.spatialimages import HeaderDataError
 from numpy.typing import NDArray
 
 from laion_fmri.errors import DataFormatError
-from laion_fmri.loaders.sieve import Everything, Sieve
+from laion_fmri.loaders.sieve import Sieve, Whole
 from laion_fmri.loaders.streams import UNREADABLE, find_fault, open_stream
 
 Array = NDArray[Any]
@@ -156,11 +156,11 @@ def read_volume(header: Header, dtype: np.dtype[Any]) -> Array:
         If the file is damaged or holds several volumes.
     """
     require_one_volume(header)
-    (values,) = each_volume(header, np.array([0]), Everything(math.prod(header.grid)), dtype)
-    return values.astype(dtype).reshape(header.grid, order="F")
+    (values,) = each_volume(header, np.array([0]), Whole(header.grid), dtype)
+    return values.astype(dtype, copy=False).reshape(header.grid)
 
 
-def each_volume(header: Header, volumes: Array, sieve: Sieve | Everything, dtype: np.dtype[Any]) -> Iterator[Array]:
+def each_volume(header: Header, volumes: Array, sieve: Sieve | Whole, dtype: np.dtype[Any]) -> Iterator[Array]:
     """Yield the values at some voxels of some volumes, one volume after the other.
 
     Parameters
@@ -169,7 +169,7 @@ def each_volume(header: Header, volumes: Array, sieve: Sieve | Everything, dtype
         Of the file.
     volumes : array of int, shape (n_volumes,)
         The wanted volumes, ascending. Decoding stops after the last.
-    sieve : Sieve or Everything
+    sieve : Sieve or Whole
         Knows the wanted voxels, as offsets with i fastest.
     dtype : dtype
         As bool, a value is True where it is neither 0 nor NaN; for any other, the values come in the type that they are

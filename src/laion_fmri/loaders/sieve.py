@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -66,14 +67,14 @@ class Sieve:
 
 
 @dataclass(frozen=True)
-class Everything:
-    """What lets all voxels of a volume pass, as they are stored."""
+class Whole:
+    """What lets all voxels of a volume pass, in C order."""
 
-    voxels: int
+    grid: tuple[int, ...]
 
     def pick(self, stream: Stream, start: int, dtype: np.dtype[Any]) -> NDArray[Any]:
         """Return all voxels; see `Sieve.pick`."""
-        return _numbers(stream, start, self.voxels, dtype)
+        return _numbers(stream, start, math.prod(self.grid), dtype).reshape(self.grid, order="F").flatten()
 
 
 def _numbers(stream: Stream, start: int, count: int, dtype: np.dtype[Any]) -> NDArray[Any]:

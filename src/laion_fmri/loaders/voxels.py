@@ -30,7 +30,7 @@ from laion_fmri.loaders.nifti import (
     require_same_grid,
 )
 from laion_fmri.loaders.roi import files_named, joined_names, meaning, voxels_of
-from laion_fmri.loaders.sieve import Sieve
+from laion_fmri.loaders.sieve import Sieve, Whole
 
 Owner = tuple[tuple[str, str], ...]
 
@@ -79,8 +79,10 @@ class Axis:
         return np.array(np.unravel_index(self.positions, self.header.grid))
 
     @cached_property
-    def sieve(self) -> Sieve:
+    def sieve(self) -> Sieve | Whole:
         """What picks the voxels out of a volume as NIfTI stores it (i fastest)."""
+        if len(self) == math.prod(self.header.grid):
+            return Whole(self.header.grid)
         return Sieve(np.asarray(np.ravel_multi_index(tuple(self.indices), self.header.grid, order="F")))
 
     @cached_property
