@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from laion_fmri.catalog.entities import ALL
-from laion_fmri.catalog.gaps import refuse_gaps
+from laion_fmri.catalog.gaps import refuse_gaps, without_gaps
 from laion_fmri.catalog.models import Artifact, FileSpec, Option
 from laion_fmri.catalog.regions import parse
 from laion_fmri.catalog.words import did_you_mean, listed, nearest
@@ -58,7 +58,8 @@ def choose(name: str, artifact: Artifact, given: Mapping[str, Any]) -> Choice:
     entities = {entity: _values(name, artifact, entity, given) for entity in artifact.entities if entity in given}
     _refuse_gaps(name, artifact, entities, given)
     options = {option: _option(name, option, rule, given.get(option)) for option, rule in artifact.options.items()}
-    return Choice({**defaults(artifact), **entities}, options)
+    chosen = {**defaults(artifact), **entities}
+    return Choice({**chosen, **without_gaps(chosen, artifact.gaps)}, options)
 
 
 def defaults(files: FileSpec) -> Values:

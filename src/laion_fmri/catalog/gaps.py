@@ -24,6 +24,21 @@ def in_gap(values: Mapping[str, str], gaps: Iterable[Gap]) -> bool:
     return any(all(values.get(name) in absent for name, absent in gap.items()) for gap in gaps)
 
 
+def without_gaps(chosen: Mapping[str, Sequence[str] | None], gaps: Sequence[Gap]) -> dict[str, tuple[str, ...]]:
+    """Return the chosen values that some file has together with chosen values of the other entities of the gaps.
+
+    Examples
+    --------
+    >>> gaps = [{"pool": ("pooled",), "split": ("ood",)}]
+    >>> without_gaps({"pool": ["pooled"], "split": ["tau", "ood"]}, gaps)
+    {'pool': ('pooled',), 'split': ('tau',)}
+    """
+    names = [name for name, values in chosen.items() if values and any(name in gap for gap in gaps)]
+    ways = (dict(zip(names, way, strict=True)) for way in itertools.product(*(chosen[name] or () for name in names)))
+    possible = [way for way in ways if not in_gap(way, gaps)]
+    return {name: tuple(dict.fromkeys(way[name] for way in possible)) for name in names}
+
+
 def there_is(entity: str, values: Mapping[str, str], entities: Mapping[str, Entity], gaps: Iterable[Gap]) -> list[str]:
     """Return the values of an entity that some file has together with `values` of others."""
     return [value for value in entities[entity].known if not in_gap({**values, entity: value}, gaps)]
