@@ -2,6 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 DEMO := demo
+TORCH := $(shell sed -n 's/.*"\(torch==[^"]*\)".*/\1/p' pyproject.toml)
 
 .PHONY: demo test check wheel clean
 
@@ -9,6 +10,8 @@ DEMO := demo
 	$(PYTHON) -c 'import sys; assert sys.version_info >= (3, 11), "Python 3.11 or newer is needed; run: make PYTHON=/path/to/python3.11"'
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --upgrade pip
+	# The CPU build where its index answers: the tests need no other, and it is a tenth of the size.
+	-$(BIN)/python -m pip install --quiet --retries 0 --extra-index-url https://download.pytorch.org/whl/cpu $(TORCH)
 	$(BIN)/python -m pip install --quiet --editable '.[dev]'
 	touch $@
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from laion_fmri.loaders.nifti import Array
     from laion_fmri.loaders.voxels import Axis
     from laion_fmri.source import Source
+    from laion_fmri.torch_data import LaionFMRIDataset
     from laion_fmri.voxel_space import Query, Regions
 
 
@@ -261,6 +262,18 @@ class Subject(SubjectRaw, SubjectTrials):
     ) -> Array:
         """Return where voxels lie: float array of shape (n_voxels, 3), mm, scanner RAS of the T1w space."""
         return self._voxels(roi, mask, mask_source).millimetres.T.copy()
+
+    def to_torch_dataset(self, session: str | list[str], **options: Any) -> LaionFMRIDataset:
+        """Return trials as a PyTorch dataset; see `laion_fmri.torch_data.LaionFMRIDataset` for the options.
+
+        Raises
+        ------
+        ImportError
+            If PyTorch is not installed; the message has the command that installs it.
+        """
+        from laion_fmri.torch_data import LaionFMRIDataset
+
+        return LaionFMRIDataset(self, session, **options)
 
     def _voxels(self, roi: Regions | None, mask: Array | None, mask_source: str) -> Axis:
         from laion_fmri.voxel_space import brain_axis
