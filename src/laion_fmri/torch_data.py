@@ -150,7 +150,9 @@ class LaionFMRIDataset(Dataset[dict[str, Any]]):
         self.trials = every.iloc[self._rows].reset_index(drop=True)
         self._columns = {str(name): column.to_numpy() for name, column in self.trials.items()}
         names, self._image_of = np.unique(self.trials[_IMAGE].to_numpy(str), return_inverse=True)
-        self._embeddings = {file.entities["model"]: _vectors(file.entities["model"], names, scratch_dir) for file in models}
+        self._embeddings = {
+            file.entities["model"]: _vectors(file.entities["model"], names, scratch_dir) for file in models
+        }
         self._captions = [_CAPTIONS[captions](texts, name) for name in names.tolist()] if texts and captions else None
 
     def __len__(self) -> int:
@@ -206,7 +208,9 @@ def _side(
     sides = get_split_masks(names.to_numpy(), split, pool, ood_types=types)
     rows = np.flatnonzero(sides[_PARTS.index(part)])
     if not len(rows):
-        raise SelectionError(f"split={split!r}, part={part!r} of pool {pool} has no image of these trials; add sessions")
+        raise SelectionError(
+            f"split={split!r}, part={part!r} of pool {pool} has no image of these trials; add sessions"
+        )
     return rows
 
 

@@ -1,12 +1,18 @@
-"""The picture of the demo."""
+"""The pictures of the demo."""
 
 from __future__ import annotations
 
+import textwrap
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import xarray as xr
+
+_SHOWN = 4  # images in a row
+_COLORS = ("C3", "C0")
+_WIDTH = 26  # letters in a line of a caption
 
 
 def draw_mean_responses(betas: xr.DataArray, rois: xr.DataArray, path: Path) -> None:
@@ -47,3 +53,47 @@ def draw_mean_responses(betas: xr.DataArray, rois: xr.DataArray, path: Path) -> 
     axes.legend(ncols=4, fontsize="small", frameon=False)
     axes.spines[["top", "right"]].set_visible(False)
     figure.savefig(path, dpi=150)
+
+
+def draw_images_and_responses(
+    responses: xr.DataArray, image: Callable[[str], Any], caption: Callable[[str], str], region: str, path: Path
+) -> None:
+    """Draw the images that a region answers most and least, with their captions, beside the answers to all images.
+
+    Parameters
+    ----------
+    responses : DataArray, shape (image, voxel)
+        Mean over the repetitions of each image.
+    image, caption : callable
+        Return the picture and the caption of an image by its name.
+    region : str
+        Name of the region, for the title.
+    path : Path
+        PNG file to write.
+    """
+    from matplotlib.figure import Figure
+
+    means = responses.mean("voxel")
+    means = means.sortby(means, ascending=False)
+    names, values = means["image"].values.tolist(), means.values
+    rows = {"most": range(_SHOWN), "least": range(len(names) - _SHOWN, len(names))}
+    figure = Figure(figsize=(12, 6), layout="constrained")
+    curve, shown = figure.subfigures(1, 2, width_ratios=[1, 2.6])
+    axes = curve.subplots()
+    axes.plot(values, range(len(names)), ".", color="0.7", label="every image")
+    for color, places in zip(_COLORS, rows.values(), strict=True):
+        axes.plot(values[places], places, "o", color=color)
+    axes.invert_yaxis()
+    axes.set_ylabel("images, the strongest response first")
+    axes.set_xlabel(f"mean response of {region} ({responses.attrs['units']})")
+    axes.spines[["top", "right"]].set_visible(False)
+    grid = shown.subplots(len(rows), _SHOWN)
+    for row, color, (word, places) in zip(grid, _COLORS, rows.items(), strict=True):
+        for panel, place in zip(row, places, strict=True):
+            panel.imshow(image(names[place]))
+            panel.set_title(f"{values[place]:+.2f}", color=color)
+            panel.set_xlabel(textwrap.fill(caption(names[place]), _WIDTH), fontsize="small")
+            panel.set(xticks=[], yticks=[])
+        row[0].set_ylabel(f"{word} response", color=color)
+    figure.suptitle(f"What {region} answers to: {len(names)} images, {responses.sizes['voxel']} voxels")
+    figure.savefig(path, dpi=120)
