@@ -21,7 +21,7 @@ TWO = ["ses-01", "ses-02"]
 
 
 @pytest.fixture
-def subject(here_all, gated):
+def subject(here_images):
     return laion_fmri.load_subject("03")
 
 
@@ -144,7 +144,7 @@ def test_the_betas_are_in_a_file_that_goes_with_the_dataset(subject, tmp_path):
     assert not file.exists()
 
 
-def test_the_file_goes_with_the_process(subject, here_all, tmp_path, no_config):
+def test_the_file_goes_with_the_process(subject, tmp_path):
     program = textwrap.dedent("""
         import sys, laion_fmri
         kept = laion_fmri.load_subject("03").to_torch_dataset("ses-01", images=False, scratch_dir=sys.argv[1])
@@ -196,10 +196,10 @@ def test_the_dataset_can_be_named_from_its_module(subject):
     assert len(LaionFMRIDataset(subject, "ses-01", "V1v", images=False)) == 60
 
 
-def test_damaged_images_are_told_by_name(subject, here_all):
+def test_damaged_images_are_told_by_name(subject, here_images):
     trials = subject.to_torch_dataset("ses-01", roi="V1v")
     name = trials[0]["image_name"]
-    with h5py.File(here_all / "stimuli" / "task-images_stimuli.h5", "r+") as file:
+    with h5py.File(here_images / "stimuli" / "task-images_stimuli.h5", "r+") as file:
         row = laion_fmri.load_stimuli().images.index_of(name)
         file["images"][row] = np.frombuffer(b"no image", np.uint8)
     fresh = subject.to_torch_dataset("ses-01", roi="V1v")
