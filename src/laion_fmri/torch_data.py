@@ -14,7 +14,6 @@ import numpy as np
 import pandas as pd
 
 from laion_fmri.captions import Captions
-from laion_fmri.catalog.entities import one_or_many
 from laion_fmri.catalog.words import did_you_mean, listed
 from laion_fmri.errors import SelectionError
 from laion_fmri.local import artifact_source
@@ -102,10 +101,11 @@ class LaionFMRIDataset(Dataset[dict[str, Any]]):
     Examples
     --------
     >>> from laion_fmri import load_subject
-    >>> trials = LaionFMRIDataset(load_subject("03"), ["ses-01", "ses-02"], roi="V1", embeddings="CLIP", captions="human")
+    >>> subject = load_subject("03")
+    >>> trials = LaionFMRIDataset(subject, ["ses-01", "ses-02"], roi="V1", images=False, embeddings="CLIP")
     >>> item = trials[0]
-    >>> item["image"].shape[0], item["embeddings"]["CLIP"].dtype
-    (3, torch.float16)
+    >>> item["betas"].dtype, item["embeddings"]["CLIP"].dtype
+    (torch.float32, torch.float16)
     """
 
     def __init__(  # noqa: PLR0917
@@ -204,8 +204,7 @@ def _side(
     """Return the rows on one side of a split; all rows without a split."""
     if split is None:
         return np.arange(len(names))
-    types = None if ood_types is None else one_or_many(ood_types)
-    sides = get_split_masks(names.to_numpy(), split, pool, ood_types=types)
+    sides = get_split_masks(names.to_numpy(), split, pool, ood_types=ood_types)
     rows = np.flatnonzero(sides[_PARTS.index(part)])
     if not len(rows):
         raise SelectionError(
