@@ -25,6 +25,12 @@ def subject(here_images):
     return laion_fmri.load_subject("03")
 
 
+@pytest.fixture
+def scratch(tmp_path_factory):
+    """An empty folder for temporary files."""
+    return tmp_path_factory.mktemp("scratch")
+
+
 def brighten(image):
     return image * 0 + 1
 
@@ -108,6 +114,7 @@ def test_a_transform_takes_the_image(subject):
     assert bool((trials[0]["image"] == 1).all())
 
 
+@pytest.mark.filterwarnings("ignore:This DataLoader will create 4 worker processes:UserWarning")
 @pytest.mark.parametrize("start", ["fork", "spawn"])
 def test_four_workers_give_what_none_gives(subject, start):
     trials = subject.to_torch_dataset(
@@ -133,9 +140,9 @@ def test_a_pickled_dataset_carries_no_betas(subject):
     assert 4 * 120 * subject.get_n_voxels() > large
 
 
-def test_the_betas_are_in_a_file_that_goes_with_the_dataset(subject, tmp_path):
-    trials = subject.to_torch_dataset("ses-01", images=False, scratch_dir=tmp_path)
-    (file,) = tmp_path.iterdir()
+def test_the_betas_are_in_a_file_that_goes_with_the_dataset(subject, scratch):
+    trials = subject.to_torch_dataset("ses-01", images=False, scratch_dir=scratch)
+    (file,) = scratch.iterdir()
     assert file.stat().st_size == 4 * 60 * subject.get_n_voxels()
     copy = pickle.loads(pickle.dumps(trials))
     del copy
@@ -144,22 +151,22 @@ def test_the_betas_are_in_a_file_that_goes_with_the_dataset(subject, tmp_path):
     assert not file.exists()
 
 
-def test_the_file_goes_with_the_process(subject, tmp_path):
+def test_the_file_goes_with_the_process(subject, scratch):
     program = textwrap.dedent("""
         import sys, laion_fmri
         kept = laion_fmri.load_subject("03").to_torch_dataset("ses-01", images=False, scratch_dir=sys.argv[1])
         print(len(list(__import__("pathlib").Path(sys.argv[1]).iterdir())))
     """)
-    done = subprocess.run([sys.executable, "-c", program, str(tmp_path)], capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-c", program, str(scratch)], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "1"
-    assert not list(tmp_path.iterdir())
+    assert not list(scratch.iterdir())
 
 
-def test_a_full_disk_is_told_before_anything_is_read(subject, tmp_path, monkeypatch):
+def test_a_full_disk_is_told_before_anything_is_read(subject, scratch, monkeypatch):
     monkeypatch.setattr("laion_fmri.scratch.free_bytes", lambda folder: 1000)
     with pytest.raises(NoSpaceError, match="1,000 bytes free"):
-        subject.to_torch_dataset("ses-01", images=False, scratch_dir=tmp_path)
-    assert not list(tmp_path.iterdir())
+        subject.to_torch_dataset("ses-01", images=False, scratch_dir=scratch)
+    assert not list(scratch.iterdir())
 
 
 @pytest.mark.parametrize(
@@ -184,12 +191,12 @@ def test_without_the_gated_images_everything_else_works(here_all):
     assert subject.to_torch_dataset("ses-01", roi="V1v", images=False, embeddings="CLIP")[0]["embeddings"]
 
 
-def test_what_is_missing_is_told_before_betas_are_decoded(here_all, tmp_path):
+def test_what_is_missing_is_told_before_betas_are_decoded(here_all, scratch):
     subject = laion_fmri.load_subject("03")
     (here_all / "stimuli" / "task-images_desc-captions.csv").unlink()
     with pytest.raises(DataNotDownloadedError, match="download-captions"):
-        subject.to_torch_dataset("ses-01", images=False, captions="human", scratch_dir=tmp_path)
-    assert not list(tmp_path.iterdir())
+        subject.to_torch_dataset("ses-01", images=False, captions="human", scratch_dir=scratch)
+    assert not list(scratch.iterdir())
 
 
 def test_the_dataset_can_be_named_from_its_module(subject):
