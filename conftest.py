@@ -15,6 +15,7 @@ from laion_fmri.catalog.policies import Acknowledge
 from laion_fmri.catalog.templates import local_path
 from laion_fmri.config import dataset_initialize
 from laion_fmri.sandbox import make_dataset, serve
+from laion_fmri.sandbox.access import AccessService
 
 # The same examples in every run: a test that fails here fails everywhere, on a busy machine too.
 settings.register_profile("suite", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
@@ -91,6 +92,15 @@ def server(running, no_config, monkeypatch):
     for name, value in running.environment(no_config).items():
         monkeypatch.setenv(name, value)
     return running
+
+
+@pytest.fixture
+def service(server):
+    """The access service of the miniature, new for this test."""
+    (name, known), *_ = server.services.items()
+    server.web.routes[name] = AccessService(known.policy, known.contents)
+    yield server.web.routes[name]
+    server.web.routes[name] = known
 
 
 @pytest.fixture

@@ -1,76 +1,410 @@
-"""Files under an agreement: shown everywhere, listed by the bucket, and not downloaded yet."""
+"""Files under an agreement: what is asked, what is fetched, what is left alone; against the miniature's access service."""
 
+import filecmp
+import hashlib
+import io
+import json
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 import laion_fmri
+from access_form import PIPED, REQUEST_ID
 from laion_fmri.catalog import load_catalog
 from laion_fmri.cli import main
 from laion_fmri.display import access_text
-from laion_fmri.download import accept_license
-from laion_fmri.errors import AccessServiceError, DataNotDownloadedError
-from laion_fmri.fetch import ask_consent
+from laion_fmri.download import accept_license, download, download_stimuli
+from laion_fmri.errors import (
+    AccessPendingError,
+    AccessRevokedError,
+    AccessServiceError,
+    AgreementNeededError,
+    DataNotDownloadedError,
+    OfflineError,
+    TermsOutdatedError,
+)
 from laion_fmri.local import artifact_source
+from laion_fmri.sandbox.access import Member
+from laion_fmri.sandbox.web import Answer
 from laion_fmri.storage.plan import Action
 
-KEY = "stimuli/task-images_stimuli.h5"
-TERMS, APPLY = "https://laion-fmri.hebartlab.com/terms", "https://laion-fmri.hebartlab.com/request"
+IMAGES, TABLE = "task-images_stimuli.h5", "task-images_metadata.csv"
+KEYS = (f"stimuli/{IMAGES}", f"stimuli/{TABLE}")
+MANIFEST, REQUEST, REFRESH = "api/v1/manifest", "api/v1/access/request", "api/v1/refresh"
 
 
-def test_a_download_is_refused_with_the_terms_and_where_to_apply(server, data_dir):
-    with pytest.raises(AccessServiceError, match="data-use agreement") as error:
-        laion_fmri.open_catalog().stimuli.download()
-    assert isinstance(error.value, RuntimeError)
-    for part in (TERMS, APPLY, "does not fetch them yet", str(data_dir)):
-        assert part in str(error.value)
+def member(service, **how):
+    """Make an agreement, and keep its identifier as a form would have."""
+    service.members[REQUEST_ID] = Member({}, **{"terms_version": service.terms_version, **how})
+    path = Path.home() / ".cache/laion-fmri/auth.json"
+    path.parent.mkdir(mode=0o700, parents=True)
+    path.touch(0o600)
+    path.write_text(json.dumps({"request_id": REQUEST_ID}))
+    return path
+
+
+@pytest.fixture
+def agreed(service):
+    member(service)
+    return service
+
+
+@pytest.fixture
+def typed(monkeypatch):
+    """Somebody who fills in the form."""
+    monkeypatch.setattr("sys.stdin", io.StringIO(PIPED))
+
+
+@pytest.fixture
+def nobody(monkeypatch):
+    monkeypatch.setattr("sys.stdin", io.StringIO(""))
+
+
+def paths(service):
+    return [path for _, path in service.asked]
+
+
+def is_whole(service, data_dir):
+    return all((data_dir / "stimuli" / name).read_bytes() == content for name, content in service.contents.items())
+
+
+# ---------------------------------------------------------------- the ways to the files
+
+
+def test_the_first_download_shows_the_form_and_brings_both_files(service, data_dir, typed, capsys):
+    assert download_stimuli() == {name: data_dir / "stimuli" / name for name in (IMAGES, TABLE)}
+    assert is_whole(service, data_dir)
+    assert paths(service)[:2] == [MANIFEST, REQUEST]
+    assert REFRESH not in paths(service)
+    assert "Full name" in capsys.readouterr().out
+
+
+def test_a_later_download_uses_the_agreement_that_is_kept(agreed, data_dir, nobody):
+    download_stimuli()
+    assert is_whole(agreed, data_dir)
+    assert paths(agreed)[:2] == [MANIFEST, REFRESH]
+
+
+def test_no_licence_of_the_public_data_is_asked_for(agreed, fresh_dir, nobody, capsys):
+    download_stimuli()
+    assert "I AGREE" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        lambda: laion_fmri.open_catalog().stimuli.download(),
+        lambda: main(["download-stimuli"]),
+        lambda: download("sub-03", ses="averages", include_stimuli=True),
+        lambda: main(["download", "--subject", "03", "--ses", "averages", "--include-stimuli"]),
+    ],
+)
+def test_every_door_brings_them(agreed, data_dir, how):
+    how()
+    assert is_whole(agreed, data_dir)
+
+
+def test_the_files_of_a_subject_come_first_and_count_in_one_report(agreed, data_dir):
+    links, seen = agreed._links, []
+
+    def looking(request):
+        seen.extend((data_dir / "derivatives").rglob("*R2mean*.nii.gz"))
+        return links(request)
+
+    agreed._links = looking
+    report = download("sub-03", ses="averages", include_stimuli=True)
+    assert len(seen) == 1
+    assert set(report.downloaded[-2:]) == set(KEYS)
+    assert report.matched == len(report.downloaded) > len(KEYS)
+
+
+def test_the_dry_run_shows_them_and_needs_no_agreement(service, data_dir, capsys):
+    assert main(["download", "--subject", "03", "--ses", "averages", "--include-stimuli", "--dry-run", "--json"]) == 0
+    plan = json.loads(capsys.readouterr().out)
+    sizes = {file["key"]: file["size"] for file in plan["files"] if file["tree"] == "stimuli"}
+    assert sizes == {f"stimuli/{name}": len(content) for name, content in service.contents.items()}
+    assert paths(service) == [MANIFEST]
+
+
+def test_another_data_directory_and_another_address_may_be_named(agreed, server, data_dir, tmp_path, monkeypatch):
+    address = server.addresses["LAION_FMRI_ACCESS_URL"]
+    monkeypatch.setenv("LAION_FMRI_ACCESS_URL", "https://nobody.invalid")
+    found = download_stimuli(tmp_path, f"{address}/")
+    assert found[IMAGES] == tmp_path / "stimuli" / IMAGES
     assert not (data_dir / "stimuli").exists()
 
 
-def test_the_command_ends_with_the_exit_code_of_consent(server, data_dir, capsys):
-    assert main(["download-stimuli"]) == 3
-    said = capsys.readouterr()
-    assert APPLY in said.err
-    assert "I AGREE" not in said.out
+# ---------------------------------------------------------------- what is here is left alone
 
 
-def test_images_that_are_here_are_no_reason_to_refuse(server, here_images):
-    assert main(["download-stimuli"]) == 0
+def test_files_that_are_here_ask_for_nothing_but_the_manifest(service, here_images, nobody, monkeypatch):
+    monkeypatch.setenv("HOME", "/nowhere")
+    assert set(download_stimuli()) == {IMAGES, TABLE}
+    assert paths(service) == [MANIFEST]
+
+
+def test_files_that_were_copied_from_another_machine_are_recognised(service, here_images, data_dir, tmp_path, nobody):
+    copy = tmp_path / "cluster"
+    shutil.copytree(here_images / "stimuli", copy / "stimuli")
+    before = {path: path.stat().st_mtime_ns for path in (copy / "stimuli").iterdir()}
+    assert all(path.is_file() for path in download_stimuli(copy).values())
+    assert {path: path.stat().st_mtime_ns for path in (copy / "stimuli").iterdir()} == before
+    assert paths(service) == [MANIFEST]
+
+
+def test_a_file_is_hashed_once_as_long_as_it_stays(service, here_images, monkeypatch):
+    hashed = []
+
+    def counting(file, name):
+        hashed.append(Path(file.name).name)
+        return digest(file, name)
+
+    digest = hashlib.file_digest
+    monkeypatch.setattr(hashlib, "file_digest", counting)
+    download_stimuli()
+    download_stimuli()
+    assert sorted(hashed) == [TABLE, IMAGES]
+
+
+@pytest.mark.parametrize("kept", ["", "[]", '{"stimuli/task-images_stimuli.h5": 3}', "[" * 99_999])
+def test_damaged_checksums_are_computed_anew(service, here_images, kept):
+    (here_images / ".laion_fmri" / "sha256.json").write_text(kept)
+    download_stimuli()
+    assert paths(service) == [MANIFEST]
+
+
+def test_a_data_directory_that_cannot_be_written_is_enough_for_files_that_are_here(service, here_images):
+    (here_images / ".laion_fmri" / "sha256.json").mkdir()
+    assert set(download_stimuli()) == {IMAGES, TABLE}
+
+
+@pytest.mark.parametrize(
+    "damage", [lambda content: content[:-9], lambda content: bytes(len(content)), lambda content: b""]
+)
+def test_a_file_with_another_size_or_another_content_is_fetched_anew(agreed, here_images, damage):
+    path = here_images / "stimuli" / IMAGES
+    path.write_bytes(damage(path.read_bytes()))
     report = artifact_source("stimuli").download()
-    assert KEY in report.skipped
-    assert report.complete
+    assert report.downloaded == (KEYS[0],)
+    assert report.skipped == (KEYS[1],)
+    assert is_whole(agreed, here_images)
 
 
-def test_images_that_were_cut_short_are_denied_by_the_bucket_and_left_alone(server, here_images):
-    path = here_images / KEY
-    path.write_bytes(path.read_bytes()[:-9])
-    before = path.read_bytes()
-    with pytest.warns(UserWarning, match=f"Access denied: .*{KEY}"):
-        report = artifact_source("stimuli").download()
-    assert report.denied == (KEY,)
-    assert path.read_bytes() == before
+def test_a_new_release_of_one_file_brings_that_file(agreed, here_images):
+    agreed.publish(TABLE, agreed.contents[TABLE] + b"new,,,,\n")
+    assert artifact_source("stimuli").download().downloaded == (KEYS[1],)
+    assert is_whole(agreed, here_images)
 
 
-def test_a_plan_shows_the_images_and_their_table(server, data_dir):
-    plan = artifact_source("stimuli").plan()
-    assert {file.key: file.tree for file in plan.of(Action.DOWNLOAD)} == {
-        KEY: "stimuli",
-        "stimuli/task-images_metadata.csv": "metadata",
-    }
+# ---------------------------------------------------------------- agreements that do not hold
 
 
-def test_nothing_else_asks_for_the_agreement(server, fresh_dir, monkeypatch):
-    monkeypatch.setattr("builtins.input", None)
-    (fresh_dir / ".laion_fmri").mkdir(exist_ok=True)
-    (fresh_dir / ".laion_fmri/license_accepted").touch()
+def test_an_agreement_that_the_service_has_forgotten_is_asked_for_again(agreed, data_dir, typed, capsys):
+    agreed.members.clear()
+    download_stimuli()
+    assert is_whole(agreed, data_dir)
+    assert "does not know the agreement of" in capsys.readouterr().err
+    assert paths(agreed)[:3] == [MANIFEST, REFRESH, REQUEST]
+
+
+def test_a_forgotten_identifier_of_the_environment_is_named(service, data_dir, typed, monkeypatch, capsys):
+    monkeypatch.setenv("LAION_FMRI_REQUEST_ID", REQUEST_ID)
+    download_stimuli()
+    said = capsys.readouterr().err
+    assert "LAION_FMRI_REQUEST_ID (any more); unset LAION_FMRI_REQUEST_ID" in said
+    assert REQUEST_ID not in said
+
+
+def test_the_identifier_of_the_environment_is_enough_on_a_cluster(service, data_dir, nobody, monkeypatch):
+    service.members["lfm_of_the_laptop"] = Member({}, service.terms_version)
+    monkeypatch.setenv("LAION_FMRI_REQUEST_ID", "lfm_of_the_laptop")
+    download_stimuli()
+    assert is_whole(service, data_dir)
+    assert not (Path.home() / ".cache" / "laion-fmri").exists()
+
+
+@pytest.mark.parametrize(
+    ("how", "error", "code", "said"),
+    [
+        ({"state": "revoked"}, AccessRevokedError, 3, "laion-fmri request-access"),
+        ({"state": "pending"}, AccessPendingError, 3, "run the same again later"),
+        ({"terms_version": "2020-01-01"}, TermsOutdatedError, 3, "accept them there, and run the same again"),
+    ],
+)
+def test_an_agreement_that_does_not_hold_says_what_to_do(service, data_dir, nobody, capsys, how, error, code, said):
+    kept = member(service, **how)
+    with pytest.raises(error, match=said):
+        download_stimuli()
+    assert main(["download-stimuli"]) == code
+    assert said in capsys.readouterr().err
+    assert not (data_dir / "stimuli").exists()
+    assert kept.exists()
+
+
+def test_changed_terms_are_accepted_on_the_page_that_the_error_names(service, data_dir, nobody):
+    import urllib.request
+
+    member(service, terms_version="2020-01-01")
+    with pytest.raises(TermsOutdatedError) as error:
+        download_stimuli()
+    assert error.value.terms_version == service.terms_version
+    with urllib.request.urlopen(error.value.accept_url) as page:
+        assert b"I accept" in page.read()
+    urllib.request.urlopen(error.value.accept_url, data=b"").close()
+    download_stimuli()
+    assert is_whole(service, data_dir)
+
+
+def test_a_request_that_waits_is_kept_and_works_when_it_is_approved(service, data_dir, typed):
+    service.approves = False
+    with pytest.raises(AccessPendingError):
+        download_stimuli()
+    with pytest.raises(AccessPendingError):
+        download_stimuli()
+    service.approve()
+    download_stimuli()
+    assert is_whole(service, data_dir)
+    assert len(service.members) == 1
+
+
+def test_without_an_agreement_and_without_a_terminal_the_exit_code_is_that_of_consent(service, data_dir, nobody):
+    assert main(["download-stimuli"]) == 3
+    with pytest.raises(AgreementNeededError):
+        download("sub-03", ses="averages", include_stimuli=True)
+    assert not (data_dir / "derivatives").exists()
+
+
+@pytest.mark.parametrize(
+    ("trouble", "said"),
+    [(Answer(b"{}", 429), "Rate limit"), (Answer(b"{}", 500), "HTTP 500"), (Answer(b"<html>"), "not what an access")],
+)
+def test_trouble_of_the_service_is_told_with_exit_code_1(agreed, data_dir, capsys, trouble, said):
+    agreed.trouble = trouble
+    assert main(["download-stimuli"]) == 1
+    assert said in capsys.readouterr().err
+
+
+def test_what_the_terms_are_now_is_remembered_with_the_agreement(service, data_dir, nobody):
+    kept = member(service)
+    assert "terms_version" not in json.loads(kept.read_text())
+    download_stimuli()
+    assert json.loads(kept.read_text())["terms_version"] == service.terms_version
+
+
+# ---------------------------------------------------------------- the transfer
+
+
+def test_a_link_that_expires_between_two_files_is_replaced_without_a_question(agreed, data_dir, nobody):
+    agreed.uses = 0
+    original = agreed._refresh
+
+    def second_time(request):
+        agreed.uses = None if paths(agreed).count(REFRESH) > 1 else 0
+        return original(request)
+
+    agreed._refresh = second_time
+    download_stimuli()
+    assert is_whole(agreed, data_dir)
+    assert paths(agreed).count(REFRESH) == 2
+
+
+def test_links_that_are_never_good_end_with_an_error_and_not_with_endless_questions(agreed, data_dir, nobody):
+    agreed.lifetime = -1
+    with pytest.warns(UserWarning, match="is the clock of this machine right"), pytest.raises(AccessServiceError):
+        download_stimuli()
+    assert paths(agreed).count(REFRESH) < 6
+    assert not list((data_dir / "stimuli").iterdir())
+
+
+def test_a_file_that_is_another_one_than_the_manifest_says_is_never_kept(agreed, data_dir, nobody):
+    agreed.contents[TABLE] = bytes(len(agreed.contents[TABLE]))
+    with pytest.warns(UserWarning, match=TABLE), pytest.raises(AccessServiceError, match=TABLE):
+        download_stimuli()
+    assert not (data_dir / "stimuli" / TABLE).exists()
+
+
+def test_a_link_to_another_host_is_refused(agreed, data_dir, nobody):
+    links = agreed._links
+
+    def elsewhere(request):
+        found = links(request)
+        for file in found["files"]:
+            file["url"] = file["url"].replace("127.0.0.1", "127.0.0.2")
+        return found
+
+    agreed._links = elsewhere
+    with pytest.warns(UserWarning, match="none of the hosts"), pytest.raises(AccessServiceError):
+        download_stimuli()
+    assert not [path for path in paths(agreed) if path.startswith("files/")]
+
+
+def test_a_payload_without_a_file_that_is_needed_is_told(agreed, data_dir, nobody):
+    links = agreed._links
+    agreed._links = lambda request: {**links(request), "files": links(request)["files"][1:]}
+    with pytest.warns(UserWarning, match=f"gave no link to {IMAGES}"), pytest.raises(AccessServiceError):
+        download_stimuli()
+    assert (data_dir / "stimuli" / TABLE).exists()
+
+
+def test_the_table_comes_from_the_bucket_where_the_service_does_not_name_it(agreed, data_dir, miniature, nobody):
+    del agreed.published[TABLE]
+    found = download_stimuli()
+    assert filecmp.cmp(found[TABLE], miniature / "stimuli" / TABLE, shallow=False)
+    assert f"files/{TABLE}" not in paths(agreed)
+
+
+def test_images_that_the_service_does_not_name_are_not_looked_for_elsewhere(agreed, data_dir, nobody):
+    del agreed.published[IMAGES]
+    with pytest.raises(AccessServiceError, match=f"does not have {IMAGES}"):
+        download_stimuli()
+
+
+# ---------------------------------------------------------------- offline
+
+
+def test_offline_what_is_here_is_taken_as_it_is(service, here_images, monkeypatch):
+    monkeypatch.setenv("LAION_FMRI_OFFLINE", "1")
+    assert set(download_stimuli()) == {IMAGES, TABLE}
+    assert len(laion_fmri.open_catalog().stimuli.read()) > 0
+    assert service.asked == []
+
+
+def test_offline_what_is_missing_is_named_with_exit_code_4(service, here_all, monkeypatch, capsys):
+    monkeypatch.setenv("LAION_FMRI_OFFLINE", "1")
+    with pytest.raises(OfflineError):
+        download_stimuli()
+    assert main(["download-stimuli"]) == 4
+    said = capsys.readouterr().err
+    assert str(here_all / "stimuli" / IMAGES) in said
+    assert TABLE not in said
+    assert "laion-fmri download-stimuli" in said
+
+
+def test_reading_images_uses_no_network_and_no_agreement(here_images):
+    code = (
+        "import socket; socket.socket.connect = None; import laion_fmri; "
+        "print(laion_fmri.open_catalog().stimuli.read(images='shared_4rep_NSD_special100_2.jpg').shape)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
+    assert done.stdout.strip() == "(1, 50, 50, 3)"
+
+
+# ---------------------------------------------------------------- elsewhere
+
+
+def test_nothing_else_asks_for_the_agreement(service, data_dir, nobody):
     accept_license()
     assert main(["download-metadata"]) == 0
-    assert {path.name for path in (fresh_dir / "stimuli").iterdir()} == {"task-images_metadata.csv"}
+    assert {path.name for path in (data_dir / "stimuli").iterdir()} == {TABLE}
+    assert service.asked == []
 
 
 def test_reading_images_that_are_not_here_names_the_command(here_all):
     with pytest.raises(
-        DataNotDownloadedError, match=f"stimuli is not downloaded: .*{KEY}; run: laion-fmri download-st"
+        DataNotDownloadedError, match=f"stimuli is not downloaded: .*{IMAGES}; run: laion-fmri download-st"
     ):
         laion_fmri.open_catalog().stimuli.read()
 
@@ -89,6 +423,7 @@ def test_an_artifact_says_in_a_few_words_that_there_is_an_agreement():
     assert "under an agreement" in repr(laion_fmri.open_catalog().stimuli)
 
 
-def test_a_tree_with_gated_files_is_refused_as_a_whole(tmp_path):
-    with pytest.raises(AccessServiceError):
-        ask_consent([load_catalog().artifact("stimuli").access], tmp_path, Path())
+def test_a_plan_shows_both_files(service, data_dir):
+    plan = artifact_source("stimuli").plan()
+    assert {file.key: file.tree for file in plan.of(Action.DOWNLOAD)} == dict.fromkeys(KEYS, "stimuli")
+    assert paths(service) == [MANIFEST]

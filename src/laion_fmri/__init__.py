@@ -28,6 +28,7 @@ _HOMES = {
     "download_captions": "download",
     "download_embeddings": "download",
     "download_segmentations": "download",
+    "download_stimuli": "download",
     "get_data_dir": "config",
     "get_rois": "discovery",
     "get_subjects": "discovery",
@@ -38,6 +39,7 @@ _HOMES = {
     "load_subjects": "group",
     "open_catalog": "intake_driver",
     "parse_image_name": "image_names",
+    "request_stimulus_access": "download",
     "resolve_subject_id": "selection",
     "set_data_dir": "config",
 }

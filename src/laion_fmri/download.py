@@ -5,18 +5,24 @@ The arguments of `download` are the filters and flags of the catalog, so they gr
 
 from __future__ import annotations
 
-import sys
 import warnings
 from pathlib import Path
 from typing import Any
 
+from laion_fmri.agreements import (
+    accept_license,
+    accept_licenses,
+    current_terms_version,
+    download_stimuli,
+    request_stimulus_access,
+)
 from laion_fmri.catalog import catalog_path, load_catalog
 from laion_fmri.catalog.models import CatalogFile
-from laion_fmri.catalog.policies import Acknowledge
 from laion_fmri.catalog.words import did_you_mean, listed
 from laion_fmri.config import data_root
-from laion_fmri.errors import SelectionError
+from laion_fmri.errors import AccessNotFoundError, AccessServiceError, SelectionError, TermsOutdatedError
 from laion_fmri.fetch import Report, ask_consent, policies, run, survey
+from laion_fmri.gated import gated_parts
 from laion_fmri.loaders import LocalFile
 from laion_fmri.local import artifact_source
 from laion_fmri.selection import DownloadRequest, resolve_request, resolve_tree_request, usable_jobs
@@ -26,15 +32,21 @@ from laion_fmri.storage.bucket import Bucket
 from laion_fmri.storage.plan import Plan
 
 __all__ = [
+    "AccessNotFoundError",
+    "AccessServiceError",
     "Report",
+    "TermsOutdatedError",
     "accept_license",
     "accept_licenses",
+    "current_terms_version",
     "download",
     "download_captions",
     "download_embeddings",
     "download_raw",
     "download_segmentations",
+    "download_stimuli",
     "download_tree",
+    "request_stimulus_access",
 ]
 
 _last_data_dir: list[str] = []
@@ -72,6 +84,10 @@ def download(*args: Any, **kwargs: Any) -> Report:
         If the licence is declined.
     NoMatchingDataError
         If nothing matches.
+    AgreementNeededError
+        If files are asked for that are given under an agreement, and it is declined; nothing was downloaded then.
+    TermsOutdatedError, AccessServiceError
+        If the access service does not give them; what comes from the bucket is here then.
     RemoteError, OfflineError
         If the bucket cannot be reached, or may not be.
     NoSpaceError
@@ -89,7 +105,11 @@ def download(*args: Any, **kwargs: Any) -> Report:
     filters = {name: call[name] for name in catalog.filters}
     request = resolve_request(catalog, subject, filters, {name: call[name] for name in catalog.flags})
     workers = usable_jobs(call["n_jobs"])
-    return run(*_surveyed(catalog, request, root, workers), workers)
+    request, gated = gated_parts(catalog, request, root)
+    plan, bucket = _surveyed(catalog, request, root, workers)
+    for files in gated:
+        files.ensure()
+    return sum((files.download() for files in gated), run(plan, bucket, workers))
 
 
 download.__signature__ = download_signature(load_catalog())  # type: ignore[attr-defined]
@@ -170,35 +190,6 @@ def _root() -> Path:
         )
     _last_data_dir[:] = [str(root)]
     return root
-
-
-def accept_license() -> None:
-    """Show the licence of the data and ask for its acceptance, once for a data directory.
-
-    Raises
-    ------
-    DataDirNotSetError
-        If no data directory is configured.
-    LicenseNotAcceptedError
-        If it is declined.
-    """
-    asked = [policy for policy in load_catalog().definitions.access.values() if isinstance(policy, Acknowledge)]
-    ask_consent(asked, data_root(), catalog_path().parent)
-
-
-def accept_licenses(include_stimuli: bool = False) -> None:
-    """Call `accept_license`; deprecated.
-
-    Parameters
-    ----------
-    include_stimuli : bool
-        Also say on standard error where the terms of the stimuli are accepted.
-    """
-    warnings.warn("accept_licenses is deprecated; use accept_license", DeprecationWarning, stacklevel=2)
-    accept_license()
-    if include_stimuli:
-        url = load_catalog().definitions.services["access"]
-        sys.stderr.write(f"The terms of the stimulus images are accepted at the access service: {url}/terms\n")
 
 
 def download_embeddings(

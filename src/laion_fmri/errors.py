@@ -87,7 +87,54 @@ class LicenseNotAcceptedError(LaionFMRIError, RuntimeError):
 
 
 class AccessServiceError(LaionFMRIError, RuntimeError):
-    """Files that are given under an agreement cannot be had."""
+    """Files that are given under an agreement cannot be had: the service does not answer as it should."""
+
+
+class AgreementNeededError(AccessServiceError):
+    """The agreement is missing: the form was not filled in, the terms were declined, or nobody was there to answer."""
+
+    exit_code = 3
+
+
+class TermsOutdatedError(AccessServiceError):
+    """The terms have changed since they were accepted.
+
+    Attributes
+    ----------
+    accept_url : str
+        The page on which they are accepted anew.
+    terms_version : str
+        Their version now.
+    """
+
+    exit_code = 3
+
+    def __init__(self, accept_url: str, terms_version: str) -> None:
+        self.accept_url = accept_url
+        self.terms_version = terms_version
+        super().__init__(
+            f"The terms of use have changed (now v{terms_version}). Open {accept_url}, accept them there, and run the "
+            "same again; or fill in the form anew: laion-fmri request-access"
+        )
+
+    def __reduce__(self) -> tuple[type[TermsOutdatedError], tuple[str, str]]:
+        return (type(self), (self.accept_url, self.terms_version))
+
+
+class AccessRevokedError(AccessServiceError):
+    """The service has withdrawn the agreement."""
+
+    exit_code = 3
+
+
+class AccessNotFoundError(AccessServiceError):
+    """The service does not know the identifier of the agreement (any more)."""
+
+    exit_code = 3
+
+
+class AccessPendingError(AccessServiceError):
+    """The service has not decided about a request yet."""
 
     exit_code = 3
 

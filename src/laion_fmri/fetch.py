@@ -6,6 +6,7 @@ import time
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from dataclasses import fields as fields_of
 from pathlib import Path
 
 from laion_fmri.access.acknowledge import acknowledge
@@ -14,15 +15,16 @@ from laion_fmri.catalog.entities import ALL
 from laion_fmri.catalog.filters import held_out_test
 from laion_fmri.catalog.gaps import in_gap
 from laion_fmri.catalog.models import CatalogFile, FileSpec
-from laion_fmri.catalog.policies import Access, Acknowledge, Agreement
+from laion_fmri.catalog.policies import Access, Acknowledge
 from laion_fmri.catalog.rules import Tree
 from laion_fmri.catalog.templates import fill, listing_prefix, local_path, parse
 from laion_fmri.discovery import find_subjects
-from laion_fmri.errors import AccessServiceError, NoMatchingDataError
+from laion_fmri.errors import NoMatchingDataError
 from laion_fmri.progress import OnEvent, progress
 from laion_fmri.selection import DownloadRequest
 from laion_fmri.storage.bucket import Bucket
 from laion_fmri.storage.disk import free_bytes, local_sizes
+from laion_fmri.storage.origin import Origin
 from laion_fmri.storage.plan import Action, Plan, RemoteFile, planned, wanted_files
 from laion_fmri.storage.remote import Client
 from laion_fmri.storage.transfer import Denied, Done, Event, Failed, transfer
@@ -55,6 +57,9 @@ class Report:
 
     def __bool__(self) -> bool:
         return self.matched > 0
+
+    def __add__(self, other: Report) -> Report:
+        return Report(*(getattr(self, field.name) + getattr(other, field.name) for field in fields_of(self)))
 
     @property
     def complete(self) -> bool:
@@ -164,27 +169,21 @@ def _plan(catalog: CatalogFile, wanted: Sequence[tuple[Tree, RemoteFile]], bucke
     return Plan(bucket.url, str(root), free_bytes(root), files)
 
 
-def policies(catalog: CatalogFile, request: DownloadRequest) -> list[Access]:
-    """Return the access policies of everything a request lists."""
+def policies(catalog: CatalogFile, request: DownloadRequest) -> list[Acknowledge]:
+    """Return what has to be acknowledged for everything that a request lists."""
     trees = {tree.name for tree in request.trees}
     found = (source.args.access for source in catalog.sources.values() if source.args.tree.name in trees)
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys(policy for policy in found if isinstance(policy, Acknowledge)))
 
 
 def ask_consent(asked: Iterable[Access], root: Path, texts: Path) -> None:
-    """Ask for what each policy asks, unless it was given before; AccessServiceError where it asks for an agreement."""
+    """Ask for each acknowledgement, unless it was given before."""
     for policy in asked:
         if isinstance(policy, Acknowledge):
             acknowledge(policy, root, texts)
-        if isinstance(policy, Agreement):
-            raise AccessServiceError(
-                f"{policy.license}: these files are given under a data-use agreement ({policy.url}), and this version "
-                f"does not fetch them yet. Apply in a browser at {policy.request}, and save what it gives you below "
-                f"{root}, at the path that laion-fmri ls shows"
-            )
 
 
-def run(plan: Plan, remote: Client, n_jobs: int) -> Report:
+def run(plan: Plan, remote: Origin, n_jobs: int) -> Report:
     """Transfer what a plan lacks, showing the progress, and report it.
 
     Warns
@@ -210,7 +209,7 @@ def _warn_of(event: Event) -> None:
         warnings.warn(f"{event.file.key} was not fetched: {event.reason}", UserWarning, stacklevel=5)
 
 
-def _carry_out(plan: Plan, remote: Client, n_jobs: int, on_event: OnEvent) -> Report:
+def _carry_out(plan: Plan, remote: Origin, n_jobs: int, on_event: OnEvent) -> Report:
     start = time.monotonic()
     ends: dict[type[Event], list[str]] = {Done: [], Denied: [], Failed: []}
     received = 0

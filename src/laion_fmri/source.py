@@ -17,12 +17,14 @@ from laion_fmri.catalog.entities import ALL
 from laion_fmri.catalog.filters import held_out_test
 from laion_fmri.catalog.gaps import in_gap
 from laion_fmri.catalog.models import Artifact, FileSpec
+from laion_fmri.catalog.policies import Agreement
 from laion_fmri.catalog.rules import Tree
 from laion_fmri.catalog.templates import local_path, parse, sidecar_of
 from laion_fmri.config import data_root
 from laion_fmri.description import description
 from laion_fmri.errors import DataNotDownloadedError, NoMatchingDataError, SelectionError
 from laion_fmri.fetch import Listings, Report, ask_consent, run
+from laion_fmri.gated import Gated
 from laion_fmri.loaders import Allocate, Loader, LocalFile, Request, get_loader
 from laion_fmri.missing import Chosen, lost_value, missing_text
 from laion_fmri.selection import usable_jobs
@@ -119,6 +121,8 @@ class Source:
 
     def plan(self) -> Plan:
         """Return what `download` would do: the files of the selection and those that reading takes beside them."""
+        if isinstance(self.artifact.access, Agreement):
+            return Gated(self.artifact, self.artifact.access, self._root).plan
         return self._plan(client(self.artifact.remote), self._root)
 
     def _plan(self, remote: Client, root: Path) -> Plan:
@@ -170,14 +174,15 @@ class Source:
         NoMatchingDataError
             If the remote has no such file.
         AccessServiceError
-            If the files are given under an agreement, and are not here.
+            If the files are given under an agreement, and the service does not give them; its kinds say what to do.
         LicenseNotAcceptedError, RemoteError, OfflineError, NoSpaceError
             As for `laion_fmri.download.download`.
         """
         complete(self.name, self.artifact, self.choice.entities)
         root, workers = self._root, usable_jobs(n_jobs)
-        if not (self.artifact.access.policy == "agreement" and self._is_here()):
-            ask_consent([self.artifact.access], root, self.texts or catalog_path().parent)
+        if isinstance(self.artifact.access, Agreement):
+            return Gated(self.artifact, self.artifact.access, root).download(workers)
+        ask_consent([self.artifact.access], root, self.texts or catalog_path().parent)
         remote = client(self.artifact.remote, workers)
         plan = self._plan(remote, root)
         if not plan.files:
@@ -246,10 +251,6 @@ class Source:
     def present(self) -> tuple[LocalFile, ...]:
         """Return the files of the selection, or raise DataNotDownloadedError unless all of them are here."""
         return self._present(self.artifact, self.choice.entities)
-
-    def _is_here(self) -> bool:
-        sizes = [entry.size for entry in self.files()]
-        return bool(sizes) and None not in sizes
 
     def _find(self, join: str, values: Mapping[str, str]) -> tuple[LocalFile, ...]:
         files = self.artifact.joins[join]

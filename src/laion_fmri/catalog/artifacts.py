@@ -12,7 +12,7 @@ from laion_fmri.catalog import templates
 from laion_fmri.catalog.entities import Entity, Strict
 from laion_fmri.catalog.gaps import Gap, gap_mistake
 from laion_fmri.catalog.layout import Layout, Reference
-from laion_fmri.catalog.policies import Access
+from laion_fmri.catalog.policies import Access, Agreement
 from laion_fmri.catalog.regions import Regions
 from laion_fmri.catalog.remotes import HttpsRemote, Remote
 from laion_fmri.catalog.rules import Dataset, Tree
@@ -217,6 +217,13 @@ class Artifact(FileSpec):
             for name, entity in self.entities.items():
                 if entity.is_open:
                     raise ValueError(f"{where}; {name} needs values in place of a pattern")
+        return self
+
+    @model_validator(mode="after")
+    def _is_known_to_its_service(self) -> Artifact:
+        files = self.tree.files
+        if isinstance(self.access, Agreement) and (not files or any(map(templates.fields, files))):
+            raise ValueError("a service gives files by their names; its tree has to name them in files, without fields")
         return self
 
     def _options(self) -> Collection[str]:

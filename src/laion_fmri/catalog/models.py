@@ -14,10 +14,11 @@ from laion_fmri.catalog.artifacts import Artifact, FileSpec, Join, Option, Size
 from laion_fmri.catalog.entities import Entity, Strict
 from laion_fmri.catalog.image_names import ImageNames
 from laion_fmri.catalog.layout import Column, Layout
-from laion_fmri.catalog.policies import Access
+from laion_fmri.catalog.policies import Access, Agreement
 from laion_fmri.catalog.regions import Regions
 from laion_fmri.catalog.remotes import Remote, S3Remote
 from laion_fmri.catalog.rules import Dataset, Discovery, Tree
+from laion_fmri.catalog.services import Service
 from laion_fmri.catalog.words import did_you_mean
 from laion_fmri.errors import SelectionError
 
@@ -56,8 +57,8 @@ class Definitions(Strict):
         Where data comes from; a subject's download uses the first bucket.
     access : dict of str to Access
         Conditions of access.
-    services : dict of str to str
-        Addresses of services.
+    services : dict of str to Service
+        Services that give files under an agreement.
     entities : dict of str to Entity
         Grammar of file names.
     image_names : ImageNames, optional
@@ -77,7 +78,7 @@ class Definitions(Strict):
     dataset: Dataset
     remotes: dict[str, Remote]
     access: dict[str, Access]
-    services: dict[str, str] = Field(default={})
+    services: dict[str, Service] = Field(default={})
     entities: dict[str, Entity]
     image_names: ImageNames | None = None
     trees: dict[str, Tree]
@@ -155,6 +156,12 @@ class CatalogFile(Strict):
     def flags(self) -> dict[str, Tree]:
         """The trees that are fetched on request, by the name of their argument."""
         return {tree.flag: tree for tree in self.trees if tree.flag}
+
+    @property
+    def gated(self) -> tuple[tuple[Artifact, Agreement], ...]:
+        """The artifacts that are given under an agreement, each with it."""
+        artifacts = (source.args for source in self.sources.values())
+        return tuple((one, one.access) for one in artifacts if isinstance(one.access, Agreement))
 
     def artifact(self, name: str) -> Artifact:
         """Return an artifact by name; SelectionError names the nearest for a wrong one."""

@@ -7,6 +7,8 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from laion_fmri.catalog.entities import Strict
+from laion_fmri.catalog.forms import Form
+from laion_fmri.catalog.services import Service
 
 
 class Open(Strict):
@@ -63,22 +65,22 @@ class Agreement(Strict):
     Attributes
     ----------
     policy : {"agreement"}
-        What the user does: apply, and accept terms.
+        What the user does: fill in a form and accept terms, once.
     license : str
         Identifier of the terms.
     url : str
         Text of the terms.
-    service : str
-        Name of the service, whose address stands below ``services``.
-    request : str
-        Page on which access is applied for.
+    service : Service
+        What gives the files.
+    form : Form
+        What is filled in.
     """
 
     policy: Literal["agreement"]
     license: str
     url: str
-    service: str
-    request: str
+    service: Service
+    form: Form
 
 
 Access = Annotated[Open | Acknowledge | Agreement, Field(discriminator="policy")]

@@ -38,7 +38,6 @@ _NAMES_OF = {
     "artifact": ((_TOP, "discovery", "rois", "artifact"), *((*join, "artifact") for join in _JOINS)),
     "tree": (("sources", "*", "args", "tree", "name"), *((*join, "tree", "name") for join in _JOINS)),
     "loader": (("sources", "*", "args", "loader"),),
-    "service": ((_TOP, "access", "*", "service"),),
 }
 _OPTIONS_OF_JOINS = ("mask_source", "nc")
 # Attributes of intake's YAMLFileCatalog: an artifact so named could not be reached.
@@ -68,11 +67,10 @@ def reference_problems(data: Any, folder: File, loaders: Collection[str] | None)
         "artifact": [path[-1] for path, _ in find(data, "sources", "*")],
         "tree": [name for _, name in find(data, _TOP, "trees", "*", "name")],
         "loader": [*(loaders or ())],
-        "service": [path[-1] for path, _ in find(data, _TOP, "services", "*")],
     }
     for kind, found in known.items():
         names = [name for name in found if isinstance(name, str)]
-        if names or kind == "service":
+        if names:
             yield from _unknown(data, kind, names)
     yield from _artifact_names(data)
     yield from _misfits(data)

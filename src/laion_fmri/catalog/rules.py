@@ -131,7 +131,8 @@ class Tree(Strict):
     @property
     def command(self) -> str | None:
         """Command of its own that fetches it; none for a tree that only comes with a subject's download."""
-        return f"download-{self.name}" if self.alone or self.choice or self.by_filters else None
+        of_no_subject = self.alone or (self.flag and self.files)
+        return f"download-{self.name}" if of_no_subject or self.by_filters else None
 
 
 class RoiDiscovery(Strict):

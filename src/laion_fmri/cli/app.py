@@ -23,6 +23,9 @@ COMMANDS = {
     "config": Place("config", "config", "Choose the data directory."),
     "info": Place("info", "info", "Show the dataset, its subjects and its ROIs."),
     "download": Place("download", "download", "Download the files of a subject."),
+    "accept-license": Place("access", "accept_license", "Show the licence of the public data and accept it."),
+    "request-access": Place("access", "request_access", "Fill in the form of the data-use agreement."),
+    "status": Place("status", "status", "Show what is agreed to, and how much of each artifact is here."),
     "ls": Place("ls", "ls", "List the artifacts of the catalog, or the files of one."),
     "cite": Place("cite", "cite", "Show how to cite the dataset, its release and its licence."),
     "catalog": Place("catalog", "catalog", "Check a catalog file."),
@@ -32,16 +35,18 @@ COMMANDS = {
 
 
 def commands() -> dict[str, Place]:
-    """Return the commands by name, with one for each tree of the catalog that has its own."""
+    """Return the commands by name, with those for trees of the catalog that have their own, or are gated."""
     from laion_fmri.catalog import load_catalog
 
-    trees = load_catalog().definitions.trees.values()
+    catalog = load_catalog()
     own = {
         tree.command: Place("download" if tree.by_filters else "alone", tree.name, f"Download: {tree.description}")
-        for tree in trees
+        for tree in catalog.definitions.trees.values()
         if tree.command
     }
-    return {**COMMANDS, **own}
+    gated = dict.fromkeys(artifact.tree.name for artifact, _ in catalog.gated)
+    purges = {f"purge-{tree}": Place("purge", tree, "Remove what was downloaded under an agreement.") for tree in gated}
+    return {**COMMANDS, **own, **purges}
 
 
 _EPILOG = """\b

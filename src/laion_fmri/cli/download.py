@@ -150,10 +150,12 @@ def _wanted(given: bool | tuple[str, ...]) -> bool | list[str]:
 def _plan(catalog: CatalogFile, request: DownloadRequest) -> Plan:
     from laion_fmri.config import data_root
     from laion_fmri.fetch import survey
+    from laion_fmri.gated import gated_parts, with_gated
     from laion_fmri.storage.bucket import Bucket
 
     root = data_root()
-    return survey(catalog, request, Bucket(catalog.remote), root)
+    request, gated = gated_parts(catalog, request, root)
+    return with_gated(survey(catalog, request, Bucket(catalog.remote), root), gated)
 
 
 def _show(plan: Plan, as_json: bool) -> int:

@@ -25,7 +25,8 @@ def access(policy: Access) -> str:
     if policy.policy == "open":
         return f"{licence}; nothing to accept"
     if policy.policy == "agreement":
-        return f"{licence}, a data-use agreement; {link('apply', policy.request)} for the files"
+        form = link("form", f"{policy.service.url}/{policy.service.pages.request}")
+        return f"{licence}, a data-use agreement: a {form}, filled in once before the first download"
     return f"{licence}; shown before the first download, accepted once by typing {code(policy.answer)}"
 
 

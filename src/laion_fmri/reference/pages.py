@@ -70,7 +70,6 @@ def artifact_page(catalog: CatalogFile, name: str, source: str) -> str:
         size=size_text(artifact.size.bytes),
         size_note=escape(artifact.size.note),
         access=artifacts.access(artifact.access),
-        gated=artifact.access.policy == "agreement",
         downloaded=artifacts.downloaded(artifact.tree),
         held_out=artifacts.held_out(artifact),
         entities=artifacts.entity_table(artifact),

@@ -14,9 +14,12 @@ from typing import Any
 
 from laion_fmri.catalog import CatalogFile, load_catalog
 from laion_fmri.catalog.filters import gated_test, held_out_test
+from laion_fmri.catalog.models import Artifact
+from laion_fmri.catalog.policies import Agreement
 from laion_fmri.catalog.remotes import HttpsRemote
 from laion_fmri.catalog.templates import parse
 from laion_fmri.errors import LaionFMRIError
+from laion_fmri.sandbox.access import AccessService
 from laion_fmri.sandbox.web import Web, files_of, serve_web
 
 _PACKAGES = ("moto", "flask", "flask_cors")
@@ -45,6 +48,8 @@ class Server:
         The web server beside it.
     addresses : mapping of str to str
         What stands at the web server: its address by environment variable.
+    services : mapping of str to AccessService
+        The access services at the web server, by name.
     """
 
     endpoint: str
@@ -52,6 +57,7 @@ class Server:
     owner: Any
     web: Web
     addresses: Mapping[str, str]
+    services: Mapping[str, AccessService]
 
     def environment(self, home: Path) -> dict[str, str]:
         """Return the environment variables that point this package at the server.
@@ -59,10 +65,12 @@ class Server:
         Parameters
         ----------
         home : Path
-            Configuration is kept below this folder and not in the user's own.
+            Configuration, and the identifiers of agreements, are kept below this folder and not in the user's own.
         """
         return {
             "AWS_ENDPOINT_URL_S3": self.endpoint,
+            "HOME": str(home),
+            "USERPROFILE": str(home),
             "XDG_CONFIG_HOME": str(home / ".config"),
             "no_proxy": "127.0.0.1",
             **self.addresses,
@@ -98,9 +106,13 @@ def serve(folder: Path, catalog: CatalogFile | None = None) -> Iterator[Server]:
     sites = [remote for remote in catalog.definitions.remotes.values() if isinstance(remote, HttpsRemote)]
     keys = {site: _keys_of(catalog, site) for site in sites}
     routes = {site.name: files_of(folder, test) for site, test in keys.items()}
-    with _process() as endpoint, serve_web(routes) as web:
-        addresses = {site.variable: f"{web.address}/{site.name}" for site in sites}
-        server = Server(endpoint, catalog.remote.bucket, _owner(endpoint, catalog.remote.region), web, addresses)
+    services = {policy.service.name: _service(folder, artifact, policy) for artifact, policy in catalog.gated}
+    with _process() as endpoint, serve_web({**routes, **services}) as web:
+        variables = {site.variable: site.name for site in sites}
+        variables |= {service.policy.service.variable: name for name, service in services.items()}
+        addresses = {variable: f"{web.address}/{name}" for variable, name in variables.items()}
+        owner = _owner(endpoint, catalog.remote.region)
+        server = Server(endpoint, catalog.remote.bucket, owner, web, addresses, services)
         try:
             _upload(folder, server, catalog, keys.values())
             yield server
@@ -116,6 +128,11 @@ def _keys_of(catalog: CatalogFile, site: HttpsRemote) -> Callable[[str], bool]:
         return any(parse(path, one.entities, key) is not None for one in artifacts for path in one.path)
 
     return test
+
+
+def _service(folder: Path, artifact: Artifact, policy: Agreement) -> AccessService:
+    keys = (key for key in artifact.tree.files if (folder / key).is_file())
+    return AccessService(policy, {key.rpartition("/")[2]: (folder / key).read_bytes() for key in keys})
 
 
 @contextmanager

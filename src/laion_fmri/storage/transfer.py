@@ -7,6 +7,7 @@ holds a whole file or none. What happens comes out as events; nothing is printed
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import queue
 from collections.abc import Callable, Iterator
@@ -145,16 +146,21 @@ def _publish(file: PlannedFile, root: Path, origin: Origin, tell: Callable[[Even
     target = root / file.path
     target.parent.mkdir(parents=True, exist_ok=True)
     with _private(target) as (part, out), origin.open(file.key, etag=file.etag) as body:
-        received = 0
+        received, digest = 0, hashlib.sha256()
         for chunk in body.chunks:
             if stop.is_set():
                 raise RemoteError(f"{file.key}: stopped; run the same again to continue")
             out.write(chunk)
+            digest.update(chunk)
             received += len(chunk)
             tell(Advanced(file, len(chunk)))
         if received != file.size:
             raise RemoteError(
                 f"{file.key}: got {received:,} of {file.size:,} bytes; run the same again to fetch it anew"
+            )
+        if file.sha256 not in (None, digest.hexdigest()):
+            raise RemoteError(
+                f"{file.key}: its SHA-256 is {digest.hexdigest()}, not {file.sha256}; run the same again later"
             )
         out.flush()
         os.fsync(out.fileno())

@@ -6,29 +6,19 @@ An environment variable, ``LAION_FMRI_<NAME>_URL``, points a remote elsewhere.
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from http import HTTPStatus
-from typing import TYPE_CHECKING
+from contextlib import AbstractContextManager
 from urllib.parse import quote, urlsplit
 
 from laion_fmri.catalog.remotes import HttpsRemote
-from laion_fmri.errors import ChangedError, DeniedError, GoneError, PassingError, RemoteError
-from laion_fmri.storage.http import PASSING, Http
+from laion_fmri.errors import GoneError, RemoteError
+from laion_fmri.storage.http import Http
 from laion_fmri.storage.origin import Body
 from laion_fmri.storage.plan import RemoteFile
+from laion_fmri.storage.web_file import asked, etag_of, open_file
 
-if TYPE_CHECKING:
-    import requests
-
-_CHUNK = 1 << 20
 _ASKED_AT_ONCE = 8
-_GIVEN = {HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT}
-_ERRORS: dict[int, type[RemoteError]] = {404: GoneError, 410: GoneError, 412: ChangedError}
-_DENIED = {401, 403}
-_SPAN = re.compile(r"bytes ([0-9]+)-[0-9]+/([0-9]+)")
 
 
 class Website:
@@ -62,61 +52,19 @@ class Website:
 
     def _file(self, key: str) -> RemoteFile | None:
         try:
-            with self._asked("HEAD", key) as answer:
+            with asked(self._http, "HEAD", self._address(key)) as answer:
                 size = answer.headers.get("Content-Length", "")
                 if not size.isdecimal():
                     raise RemoteError(f"{self._address(key)}: the server does not say how many bytes the file has")
-                return RemoteFile(key, int(size), _etag(answer))
+                return RemoteFile(key, int(size), etag_of(answer))
         except GoneError:
             return None
 
-    @contextmanager
-    def open(self, key: str, start: int = 0, stop: int | None = None, etag: str | None = None) -> Iterator[Body]:
+    def open(
+        self, key: str, start: int = 0, stop: int | None = None, etag: str | None = None
+    ) -> AbstractContextManager[Body]:
         """Give the bytes of a file; see `laion_fmri.storage.origin.Origin`."""
-        part = {"Range": f"bytes={start}-{'' if stop is None else stop - 1}"} if start or stop is not None else {}
-        with self._asked("GET", key, part) as answer:
-            found = _etag(answer)
-            if etag and found and found != etag:
-                raise ChangedError(f"{self._address(key)}: the file changed since the download was planned; plan anew")
-            yield Body(answer.iter_content(_CHUNK), *self._place(key, answer), found)
-
-    def _place(self, key: str, answer: requests.Response) -> tuple[int, int | None]:
-        """Return where the bytes of an answer begin, and how many the whole file has."""
-        if answer.status_code == HTTPStatus.OK:
-            size = answer.headers.get("Content-Length", "")
-            return 0, int(size) if size.isdecimal() else None
-        span = _SPAN.fullmatch(answer.headers.get("Content-Range", ""))
-        if span is None:
-            raise RemoteError(f"{self._address(key)}: the server does not say which part of the file it gives")
-        return int(span[1]), int(span[2])
-
-    @contextmanager
-    def _asked(self, method: str, key: str, headers: Mapping[str, str] | None = None) -> Iterator[requests.Response]:
-        """Give an answer that is the file as it stands, or a part of it."""
-        address = self._address(key)
-        with self._http.ask(method, address, headers) as answer:
-            status, encoding = answer.status_code, answer.headers.get("Content-Encoding", "identity")
-            told = f"{address}: the server answered {status} {answer.reason}"
-            if status in _DENIED:
-                raise DeniedError(f"Access denied: {address}")
-            if status in PASSING:
-                raise PassingError(f"{told}; run the same again later", _seconds(answer))
-            if status not in _GIVEN:
-                raise _ERRORS.get(status, RemoteError)(told)
-            if encoding != "identity":
-                raise RemoteError(f"{address}: the server sends {encoding}, which was not asked for")
-            yield answer
+        return open_file(self._http, self._address(key), start, stop, etag)
 
     def _address(self, key: str) -> str:
         return f"{self.url}/{quote(key)}"
-
-
-def _etag(answer: requests.Response) -> str | None:
-    """Return the name of the version of a file; none where it names several that are alike."""
-    etag = answer.headers.get("ETag", "")
-    return etag if etag.startswith('"') else None
-
-
-def _seconds(answer: requests.Response) -> float | None:
-    wanted = answer.headers.get("Retry-After", "")
-    return float(wanted) if wanted.isdecimal() else None

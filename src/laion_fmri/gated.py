@@ -1,0 +1,164 @@
+"""Files under an agreement: compared with what the service says, and fetched by its links where they differ."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from functools import cached_property
+from glob import escape
+from pathlib import Path
+
+from laion_fmri.access.links import Links
+from laion_fmri.access.permit import Permit
+from laion_fmri.catalog.filters import gated_test
+from laion_fmri.catalog.models import Artifact, CatalogFile
+from laion_fmri.catalog.policies import Agreement
+from laion_fmri.catalog.templates import local_path
+from laion_fmri.errors import AccessServiceError, OfflineError
+from laion_fmri.fetch import Report, listing, run
+from laion_fmri.selection import DownloadRequest
+from laion_fmri.storage.bucket import Bucket
+from laion_fmri.storage.digest import sha256_of
+from laion_fmri.storage.disk import free_bytes, local_sizes
+from laion_fmri.storage.online import is_offline
+from laion_fmri.storage.plan import Action, Plan, PlannedFile, RemoteFile, decide
+from laion_fmri.storage.remote import client
+
+
+class Gated:
+    """The files of the tree of an artifact that is given under an agreement.
+
+    Parameters
+    ----------
+    artifact : Artifact
+        Its tree names the files; the service knows them by the last part of their keys.
+    policy : Agreement
+        Its access.
+    root : Path
+        The data directory.
+    url : str, optional
+        Address of the service; the usual one where left out.
+    """
+
+    def __init__(self, artifact: Artifact, policy: Agreement, root: Path, url: str | None = None) -> None:
+        self._artifact = artifact
+        self._root = root
+        self._permit = Permit(policy, url)
+
+    @property
+    def paths(self) -> list[Path]:
+        """Where the files are, or would be."""
+        return [self._root / local_path(key, self._artifact.entities) for key in self._artifact.tree.files]
+
+    @cached_property
+    def plan(self) -> Plan:
+        """What `download` does.
+
+        Raises
+        ------
+        OfflineError
+            If the network may not be used, and files are not here.
+        AccessServiceError
+            If the service cannot be asked, or does not have a file.
+        """
+        files = self._local() if is_offline() else [self._planned(key) for key in self._artifact.tree.files]
+        return Plan(self._permit.client.url, str(self._root), free_bytes(self._root), tuple(files))
+
+    def _local(self) -> Iterable[PlannedFile]:
+        """Take the files that are here as they are."""
+        missing = [str(path) for path in self.paths if not path.is_file()]
+        if missing:
+            raise OfflineError(
+                f"LAION_FMRI_OFFLINE is set, and not here: {', '.join(missing)}. Copy from a machine that has it, or "
+                f"unset the variable and run: laion-fmri {self._artifact.tree.command}"
+            )
+        for key, path in zip(self._artifact.tree.files, self.paths, strict=True):
+            yield self._file(RemoteFile(key, path.stat().st_size), Action.SKIP, "already here, not compared: offline")
+
+    def _planned(self, key: str) -> PlannedFile:
+        remote = self._served(key) or self._public(key)
+        path = local_path(key, self._artifact.entities)
+        action, reason = decide(path, remote.size, local_sizes(self._root, [path]).get(path))
+        if action is Action.SKIP and remote.sha256 and sha256_of(self._root, path) != remote.sha256:
+            action, reason = Action.DOWNLOAD, "here with another content"
+        return self._file(remote, action, reason)
+
+    def _file(self, remote: RemoteFile, action: Action, reason: str) -> PlannedFile:
+        path = local_path(remote.key, self._artifact.entities)
+        tree = self._artifact.tree.name
+        return PlannedFile(remote.key, path, remote.size, tree, action, reason, remote.etag, remote.sha256)
+
+    def _served(self, key: str) -> RemoteFile | None:
+        file = self._permit.manifest.file(key.rpartition("/")[2])
+        return RemoteFile(key, file.size, sha256=file.sha256.lower()) if file else None
+
+    def _public(self, key: str) -> RemoteFile:
+        """Return what the bucket has of a file that the service does not name."""
+        remote = client(self._artifact.remote)
+        if isinstance(remote, Bucket) and not gated_test([self._artifact])(key):
+            for file in listing(self._artifact.tree, "", remote):
+                if file.key == key:
+                    return file
+        raise AccessServiceError(
+            f"{self._permit.client.url} does not have {key.rpartition('/')[2]}; run the same again later, or update "
+            "laion-fmri"
+        )
+
+    def ensure(self) -> None:
+        """Ask for the agreement if it will be needed and there is none."""
+        if self._lacking():
+            self._permit.ensure()
+
+    def _lacking(self) -> bool:
+        return any(file.sha256 for file in self.plan.of(Action.DOWNLOAD))
+
+    def download(self, n_jobs: int = 1) -> Report:
+        """Fetch what is not here, or not as the service has it; asks for the agreement only then.
+
+        Parameters
+        ----------
+        n_jobs : int
+            Files fetched at once.
+
+        Raises
+        ------
+        AgreementNeededError, TermsOutdatedError, AccessRevokedError, AccessPendingError
+            If the agreement is missing or does not hold; each says what to do.
+        AccessServiceError, OfflineError, NoSpaceError
+            If the service or the network does not allow it, or the disk; also if a file could not be fetched.
+
+        Warns
+        -----
+        UserWarning
+            For each file that could not be fetched, with the reason.
+        """
+        if self._lacking():
+            self._permit.open()
+        served = replace(self.plan, files=tuple(file for file in self.plan.files if file.sha256))
+        others = replace(self.plan, files=tuple(file for file in self.plan.files if not file.sha256))
+        remote = client(self._artifact.remote, n_jobs)
+        report = run(served, Links(self._permit, n_jobs), n_jobs) + run(others, remote, n_jobs)
+        if not report.complete:
+            names = ", ".join(key.rpartition("/")[2] for key in (*report.denied, *report.failed))
+            raise AccessServiceError(f"{names}: not fetched, for the reasons above; run the same again to continue")
+        return report
+
+
+def gated_parts(catalog: CatalogFile, request: DownloadRequest, root: Path) -> tuple[DownloadRequest, list[Gated]]:
+    """Take what is given under an agreement out of a request, and return it beside the rest."""
+    gated = {one.tree.name: Gated(one, policy, root) for one, policy in catalog.gated if one.tree in request.trees}
+    open_trees = tuple(tree for tree in request.trees if tree.name not in gated)
+    return replace(request, trees=open_trees), list(gated.values())
+
+
+def with_gated(plan: Plan, gated: Iterable[Gated]) -> Plan:
+    """Return a plan with the files of others that are given under an agreement."""
+    return replace(plan, files=(*plan.files, *(file for one in gated for file in one.plan.files)))
+
+
+def gated_files(artifact: Artifact, root: Path) -> list[Path]:
+    """Return the files here that are given under the agreement only, with what unfinished transfers left of them."""
+    is_gated = gated_test([artifact])
+    places = [root / local_path(key, artifact.entities) for key in artifact.tree.files if is_gated(key)]
+    begun = [part for place in places for part in sorted(place.parent.glob(f".{escape(place.name)}.*"))]
+    return [path for path in [*places, *begun] if path.is_file()]
