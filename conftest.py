@@ -15,7 +15,7 @@ from laion_fmri.catalog.policies import Acknowledge
 from laion_fmri.catalog.templates import local_path
 from laion_fmri.config import dataset_initialize
 from laion_fmri.sandbox import make_dataset, serve
-from laion_fmri.sandbox.access import AccessService
+from laion_fmri.sandbox.access import AccessService, Member
 
 # The same examples in every run: a test that fails here fails everywhere, on a busy machine too.
 settings.register_profile("suite", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
@@ -101,6 +101,17 @@ def service(server):
     server.web.routes[name] = AccessService(known.policy, known.contents)
     yield server.web.routes[name]
     server.web.routes[name] = known
+
+
+@pytest.fixture
+def agreed(service, no_config):
+    """The access service of the miniature, with an agreement whose identifier is kept."""
+    service.members["lfm_of_the_tests"] = Member({}, service.terms_version)
+    kept = no_config / ".cache" / "laion-fmri" / "auth.json"
+    kept.parent.mkdir(mode=0o700, parents=True)
+    kept.touch(0o600)
+    kept.write_text('{"request_id": "lfm_of_the_tests"}')
+    return service
 
 
 @pytest.fixture

@@ -210,13 +210,37 @@ CASES = {
         Edit(CC0, "texts/license-cc0.txt", "texts/licence.txt"),
         [Told(0, "x-definitions.access.cc0.text", "there is no file texts/licence.txt beside the catalog")],
     ),
-    "agreement with an unknown service": (
-        Edit("    agreement: &agreement", "service: access", "service: acess"),
-        [Told(0, "x-definitions.access.agreement.service", "there is no service acess; did you mean `access`?")],
+    "contact that the form does not ask for": (
+        Edit("    agreement: &agreement", "contact: email", "contact: e_mail"),
+        [Told(0, "x-definitions.access.agreement.form.contact", "there is no question e_mail; did you mean `email`?")],
     ),
-    "agreement with a service where there is none": (
-        Edit("  services:", "    access: https", "    acces: https"),
-        [Told("      service:", "x-definitions.access.agreement.service", "there is no service access")],
+    "question with a pattern that is none": (
+        Edit("    agreement: &agreement", "pattern: '[^@", "pattern: '(["),
+        [Told(0, "x-definitions.access.agreement.form.questions.email.pattern", "is no regular expression")],
+    ),
+    "prompt with an unknown field": (
+        Edit("    agreement: &agreement", "{terms_version}", "{version}"),
+        [Told(0, "x-definitions.access.agreement.form.prompt", "the only field of this text is {terms_version}")],
+    ),
+    "service without https": (
+        Edit("  services:", "url: https:", "url: http:"),
+        [Told(0, "x-definitions.services.access.url", "is no https address")],
+    ),
+    "host with a path": (
+        Edit("  services:", "s3.amazonaws.com]", "s3.amazonaws.com/x]"),
+        [Told(0, "x-definitions.services.access.hosts.1", "is no name of a host")],
+    ),
+    "endpoint that leads elsewhere": (
+        Edit("  services:", "refresh: api/v1/refresh", "refresh: /api/../refresh"),
+        [Told(0, "x-definitions.services.access.endpoints.refresh", "is no path below the address of the service")],
+    ),
+    "gated files without names": (
+        Edit(
+            "    stimuli: &stimuli_tree",
+            "files: [stimuli/task-images_stimuli.h5, stimuli/task-images_metadata.csv]",
+            "prefix: stimuli/",
+        ),
+        [Told("  stimuli:", "sources.stimuli.args", "a service gives files by their names")],
     ),
     "background that is no colour": (
         Edit("  stimuli:", "[128, 128, 128]", "[128, 128, 256]"),

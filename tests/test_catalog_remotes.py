@@ -97,7 +97,7 @@ def test_a_catalog_without_a_bucket_is_refused():
 
 
 def test_the_first_bucket_is_what_a_subject_is_downloaded_from_wherever_it_stands():
-    site = TEXT[TEXT.index("    splits: &splits_site") : TEXT.index("  access:\n")]
+    site = TEXT[TEXT.index("    splits: &splits_site") : TEXT.index("  services:\n")]
     moved = TEXT.replace(site, "\n").replace("    bucket: &bucket", f"{site.rstrip()}\n    bucket: &bucket", 1)
     catalog, problems = check_catalog(moved, PATH.parent)
     assert problems == []

@@ -386,11 +386,14 @@ def subclasses(kind):
 
 @pytest.mark.parametrize("kind", sorted(subclasses(errors.LaionFMRIError), key=lambda kind: kind.__name__))
 def test_every_error_is_one_message_and_its_exit_code(cli, monkeypatch, kind):
+    given = {errors.CatalogError: [["the message"]], errors.TermsOutdatedError: ["the page", "2"]}
+    error = kind(*given.get(kind, ["the message"]))
+
     def fails():
-        raise kind(["the message"]) if kind is errors.CatalogError else kind("the message")
+        raise error
 
     monkeypatch.setattr("laion_fmri.discovery.describe", fails)
-    assert cli("info") == (kind.exit_code, "", "laion-fmri: the message\n")
+    assert cli("info") == (kind.exit_code, "", f"laion-fmri: {error}\n")
     debugged = cli("--debug", "info")
     assert debugged.code == kind.exit_code
     assert debugged.err.startswith("Traceback")

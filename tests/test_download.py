@@ -126,7 +126,7 @@ def test_more_keys_than_a_page_holds_are_all_listed(server, data_dir, many_keys)
         ({"subject": "03", "ses": 1}, TypeError, "give text"),
         ({"subject": "03", "desc": "singletrail"}, SelectionError, "SingletrialBetas"),
         ({"subject": "03", "extension": ".nii.gz"}, SelectionError, "did you mean 'nii.gz'"),
-        ({"subject": "03", "include_stimuli": True}, TypeError, "include_stimuli"),
+        ({"subject": "03", "include_images": True}, TypeError, "include_images"),
         ({}, TypeError, "subject"),
     ],
 )

@@ -200,17 +200,15 @@ PAGES = sorted((DOCS / "reference").glob("*.md"))
 def test_the_python_examples_of_a_page_run(path, server, data_dir, monkeypatch, request):
     monkeypatch.chdir(ROOT)
     if path.stem in GATED:
-        request.getfixturevalue("here_images")
+        request.getfixturevalue("agreed")
     for example in blocks(path.read_text(encoding="utf-8"), "python"):
         exec(example, {})
 
 
 @pytest.mark.parametrize("name", GATED)
-def test_the_page_of_gated_files_says_where_to_apply_and_shows_no_download(name):
-    text = page(name)
-    assert f"[apply]({SOURCES[name].args.access.request})" in text
-    assert "download()" not in text
-    assert blocks(text, "sh") == []
+def test_the_page_of_gated_files_says_where_the_form_is(name):
+    service = SOURCES[name].args.access.service
+    assert f"[form]({service.url}/{service.pages.request})" in page(name)
 
 
 def test_where_no_filter_tells_the_files_from_others_the_page_has_the_wide_command_only():
@@ -219,8 +217,9 @@ def test_where_no_filter_tells_the_files_from_others_the_page_has_the_wide_comma
     assert "tells them from others" in page("glmsingle_figures")
 
 
-@pytest.mark.parametrize("name", [name for name in SOURCES if name not in (*GATED, "glmsingle_figures")])
-def test_the_command_of_a_page_downloads_what_its_example_reads(name, server, data_dir, monkeypatch):
+@pytest.mark.usefixtures("agreed")
+@pytest.mark.parametrize("name", [name for name in SOURCES if name != "glmsingle_figures"])
+def test_the_command_of_a_page_downloads_what_its_example_reads(name, data_dir, monkeypatch):
     narrow, *wide = blocks(page(name), "sh")
     assert run(narrow) == 0
     few = files_below(data_dir)

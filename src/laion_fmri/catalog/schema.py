@@ -1,4 +1,4 @@
-"""The JSON Schema of a catalog file, for editors that complete and check while one types."""
+"""JSON Schemas: that of a catalog file, for editors that complete and check while one types, and those of others."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import json
 import re
 from typing import Any
 
+from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core.core_schema import ModelSchema
 
@@ -24,16 +25,26 @@ def json_schema() -> dict[str, Any]:
     >>> json_schema()["$schema"]
     'https://json-schema.org/draft/2020-12/schema'
     """
-    return {
-        "$schema": GenerateJsonSchema.schema_dialect,
-        **CatalogFile.model_json_schema(by_alias=True, schema_generator=_WithTexts),
-        "title": f"Catalog of laion_fmri, schema {SCHEMA_VERSION}",
-    }
+    return _schema(CatalogFile, f"Catalog of laion_fmri, schema {SCHEMA_VERSION}")
 
 
 def catalog_schema() -> str:
     """Return the text of ``schemas/catalog.schema.json``."""
-    return json.dumps(json_schema(), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+    return _text(json_schema())
+
+
+def schema_text(model: type[BaseModel], title: str) -> str:
+    """Return the text of the schema of a model."""
+    return _text(_schema(model, title))
+
+
+def _schema(model: type[BaseModel], title: str) -> dict[str, Any]:
+    schema = model.model_json_schema(by_alias=True, schema_generator=_WithTexts)
+    return {"$schema": GenerateJsonSchema.schema_dialect, **schema, "title": title}
+
+
+def _text(schema: dict[str, Any]) -> str:
+    return json.dumps(schema, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
 
 class _WithTexts(GenerateJsonSchema):

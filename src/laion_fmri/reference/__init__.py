@@ -38,15 +38,20 @@ def write(docs: Path, schemas: Path, check: bool) -> list[Path]:
 
 def generated(docs: Path, schemas: Path) -> dict[Path, str]:
     """Return the text of every generated file."""
+    from laion_fmri.access.answers import Manifest
     from laion_fmri.catalog import catalog_path, load_catalog
-    from laion_fmri.catalog.schema import catalog_schema
+    from laion_fmri.catalog.schema import catalog_schema, schema_text
     from laion_fmri.reference.commands import command_page
     from laion_fmri.reference.pages import catalog_pages
 
     source = f"catalog/{catalog_path().name}"
     pages = {**catalog_pages(load_catalog(), source), "cli.md": command_page(source)}
-    schema = {schemas / "catalog.schema.json": catalog_schema()}
-    return {docs / "reference" / name: text for name, text in pages.items()} | schema
+    texts = {
+        "catalog.schema.json": catalog_schema(),
+        "manifest.schema.json": schema_text(Manifest, "Manifest of an access service"),
+    }
+    files = {docs / "reference" / name: text for name, text in pages.items()}
+    return files | {schemas / name: text for name, text in texts.items()}
 
 
 def _generated_pages(folder: Path) -> list[Path]:
