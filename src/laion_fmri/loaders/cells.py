@@ -79,7 +79,7 @@ def _repeated(table: pd.DataFrame, key: Sequence[str]) -> str | None:
     row = _first(columns.duplicated()) if key else None
     if row is None:
         return None
-    cells = columns.iloc[row].tolist()
+    cells = [columns[name].tolist()[row] for name in key]
     before = _first((columns == cells).all(axis=1))
     what = "columns" if len(key) > 1 else "column"
     return f"{what} {listed(key)}, row {row}: {', '.join(map(repr, cells))} stands in row {before} too"
