@@ -486,3 +486,15 @@ def test_the_noun_of_a_mask_stays_text(here_all: Path, noun: str):
     table.write([changed if one is row else one for one in table.rows])
     name = row[table.header.index("image_name")]
     assert noun in Segmentations().nouns(name, localized_only=False)
+
+
+def test_an_instance_among_many_that_is_not_there_is_refused_naming_the_nearest(here_all: Path):
+    table = Table(here_all / MASK_TABLE)
+    columns = [table.header.index(name) for name in ("image_name", "noun", "instance_id")]
+    name, noun = (table.rows[0][column] for column in columns[:2])
+    for instance, row in enumerate(table.rows[:20]):
+        for column, cell in zip(columns, (name, noun, str(2 * instance)), strict=True):
+            row[column] = cell
+    table.write(table.rows)
+    with pytest.raises(UnknownNameError, match=r"instance 101; did you mean 10\?"):
+        Segmentations().get(name, noun, 101)

@@ -29,7 +29,7 @@ def require_known(what: str, wanted: object, known: Collection[Any]) -> None:
     if len(known) <= _FEW:
         hint = f"there is {listed(map(str, known)) or 'none'}"
     else:
-        near = nearest(str(wanted), known, most=1)
+        near = nearest(str(wanted), map(str, known), most=1)
         hint = f"did you mean {near[0]}?" if near else "give the file name of an image, letter for letter"
     raise UnknownNameError(f"there is no {what} {wanted}; {hint}")
 

@@ -69,7 +69,7 @@ class Captions(TableReader):
         """
         rows = self.get(name)
         if source is not None:
-            require_known("source of captions", source, (_HUMAN, _AI))
+            require_known("source of captions", source, self._source.artifact.layout.columns["source"].values)
             rows = rows[rows["source"] == source]
         texts: _Texts = rows["caption"].tolist()
         return texts
