@@ -45,16 +45,19 @@ class Edit(NamedTuple):
 
 
 class Told(NamedTuple):
-    """A problem that has to be told: so many lines below the edited one, or at the line that begins so."""
+    """A problem that has to be told: so many lines below the edited one, or at a line that begins so, below others."""
 
-    place: int | str
+    place: int | str | tuple[str, ...]
     path: str
     message: str
 
     def line(self, text: str, edited: int) -> int:
         if isinstance(self.place, int):
             return edited + self.place
-        return next(i for i, line in enumerate(text.splitlines(), 1) if line.startswith(self.place))
+        lines = enumerate(text.splitlines(), 1)
+        for place in (self.place,) if isinstance(self.place, str) else self.place:
+            found = next(i for i, line in lines if line.startswith(place))
+        return found
 
 
 def told(text: str) -> list[tuple[int, str, str]]:
@@ -224,15 +227,21 @@ CASES = {
     ),
     "service without https": (
         Edit("  services:", "url: https:", "url: http:"),
-        [Told(0, "x-definitions.services.access.url", "is no https address")],
+        [Told(0, "x-definitions.access.agreement.service.url", "is no https address")],
     ),
     "host with a path": (
         Edit("  services:", "s3.amazonaws.com]", "s3.amazonaws.com/x]"),
-        [Told(0, "x-definitions.services.access.hosts.1", "is no name of a host")],
+        [Told(0, "x-definitions.access.agreement.service.hosts.1", "is no name of a host")],
     ),
     "endpoint that leads elsewhere": (
         Edit("  services:", "refresh: api/v1/refresh", "refresh: /api/../refresh"),
-        [Told(0, "x-definitions.services.access.endpoints.refresh", "is no path below the address of the service")],
+        [
+            Told(
+                0,
+                "x-definitions.access.agreement.service.endpoints.refresh",
+                "is no path below the address of the service",
+            )
+        ],
     ),
     "gated files without names": (
         Edit(
@@ -240,7 +249,7 @@ CASES = {
             "files: [stimuli/task-images_stimuli.h5, stimuli/task-images_metadata.csv]",
             "prefix: stimuli/",
         ),
-        [Told("  stimuli:", "sources.stimuli.args", "a service gives files by their names")],
+        [Told(("  stimuli:", "    args:"), "sources.stimuli.args", "a service gives files by their names")],
     ),
     "background that is no colour": (
         Edit("  stimuli:", "[128, 128, 128]", "[128, 128, 256]"),

@@ -78,8 +78,8 @@ def draw_images_and_responses(
     names, values = means["image"].values.tolist(), means.values
     rows = {"most": range(_SHOWN), "least": range(len(names) - _SHOWN, len(names))}
     figure = Figure(figsize=(12, 6), layout="constrained")
-    curve, shown = figure.subfigures(1, 2, width_ratios=[1, 2.6])
-    axes = curve.subplots()
+    grid = figure.add_gridspec(len(rows), 1 + _SHOWN, width_ratios=[1.6, *[1] * _SHOWN])
+    axes = figure.add_subplot(grid[:, 0])
     axes.plot(values, range(len(names)), ".", color="0.7", label="every image")
     for color, places in zip(_COLORS, rows.values(), strict=True):
         axes.plot(values[places], places, "o", color=color)
@@ -87,13 +87,14 @@ def draw_images_and_responses(
     axes.set_ylabel("images, the strongest response first")
     axes.set_xlabel(f"mean response of {region} ({responses.attrs['units']})")
     axes.spines[["top", "right"]].set_visible(False)
-    grid = shown.subplots(len(rows), _SHOWN)
-    for row, color, (word, places) in zip(grid, _COLORS, rows.items(), strict=True):
-        for panel, place in zip(row, places, strict=True):
+    for row, (color, (word, places)) in enumerate(zip(_COLORS, rows.items(), strict=True)):
+        for column, place in enumerate(places, 1):
+            panel = figure.add_subplot(grid[row, column])
             panel.imshow(image(names[place]))
             panel.set_title(f"{values[place]:+.2f}", color=color)
             panel.set_xlabel(textwrap.fill(caption(names[place]), _WIDTH), fontsize="small")
             panel.set(xticks=[], yticks=[])
-        row[0].set_ylabel(f"{word} response", color=color)
+            if column == 1:
+                panel.set_ylabel(f"{word} response", color=color)
     figure.suptitle(f"What {region} answers to: {len(names)} images, {responses.sizes['voxel']} voxels")
     figure.savefig(path, dpi=120)
