@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Literal
-from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
+from laion_fmri.catalog.addresses import Addressed
 from laion_fmri.catalog.entities import Strict
 
 
@@ -70,20 +69,7 @@ class S3Remote(Strict):
         return f"s3://{self.bucket}"
 
 
-def _short(name: str) -> str:
-    if not re.fullmatch("[a-z][a-z0-9_]*", name):
-        raise ValueError(f"{name} is no name of a remote: lower-case letters, digits and underscores, a letter first")
-    return name
-
-
-def _address(url: str) -> str:
-    parts = urlsplit(url)
-    if parts.scheme != "https" or not parts.hostname or "@" in parts.netloc or parts.query or parts.fragment:
-        raise ValueError(f"{url} is no https address without user, query and fragment; write https://HOST/PATH")
-    return url.rstrip("/")
-
-
-class HttpsRemote(Strict):
+class HttpsRemote(Addressed):
     """Files of a web server, each at the address of its key. It lists nothing: the catalog names all values.
 
     Attributes
@@ -99,19 +85,11 @@ class HttpsRemote(Strict):
     """
 
     kind: Literal["https"]
-    name: Annotated[str, AfterValidator(_short)]
-    url: Annotated[str, AfterValidator(_address)]
-    hosts: tuple[str, ...] = ()
 
     @property
     def held_out(self) -> None:
         """Nothing: such a remote lists nothing that it does not give."""
         return None
-
-    @property
-    def variable(self) -> str:
-        """Environment variable that stands in for the address."""
-        return f"LAION_FMRI_{self.name.upper()}_URL"
 
 
 Remote = Annotated[S3Remote | HttpsRemote, Field(discriminator="kind")]

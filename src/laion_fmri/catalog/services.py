@@ -4,30 +4,11 @@ from __future__ import annotations
 
 import re
 from typing import Annotated
-from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field
 
+from laion_fmri.catalog.addresses import Addressed
 from laion_fmri.catalog.entities import Strict
-
-
-def _short(name: str) -> str:
-    if not re.fullmatch("[a-z][a-z0-9_]*", name):
-        raise ValueError(f"{name} is no name of a service: lower-case letters, digits and underscores, a letter first")
-    return name
-
-
-def _address(url: str) -> str:
-    parts = urlsplit(url)
-    if parts.scheme != "https" or not parts.hostname or "@" in parts.netloc or parts.query or parts.fragment:
-        raise ValueError(f"{url} is no https address without user, query and fragment; write https://HOST/PATH")
-    return url.rstrip("/")
-
-
-def _host(name: str) -> str:
-    if not re.fullmatch(r"[a-z0-9-]+(\.[a-z0-9-]+)+", name):
-        raise ValueError(f"{name} is no name of a host; write it like files.example.org")
-    return name
 
 
 def _below(path: str) -> str:
@@ -36,7 +17,6 @@ def _below(path: str) -> str:
     return path
 
 
-Host = Annotated[str, AfterValidator(_host)]
 Below = Annotated[str, AfterValidator(_below)]
 
 
@@ -78,7 +58,7 @@ class Pages(Strict):
     accept: Below
 
 
-class Service(Strict):
+class Service(Addressed):
     """A service that gives files under an agreement.
 
     Attributes
@@ -101,16 +81,8 @@ class Service(Strict):
         What it shows people.
     """
 
-    name: Annotated[str, AfterValidator(_short)]
-    url: Annotated[str, AfterValidator(_address)]
-    hosts: tuple[Host, ...] = ()
     version: str
     lifetime: Annotated[int, Field(gt=0)]
     timeout: Annotated[float, Field(gt=0)] = 30
     endpoints: Endpoints
     pages: Pages
-
-    @property
-    def variable(self) -> str:
-        """Environment variable that stands in for the address."""
-        return f"LAION_FMRI_{self.name.upper()}_URL"
