@@ -90,6 +90,7 @@ def _tour(folder: Path) -> None:
     _say("6. Read the trials of one region of interest, labelled.")
     _read(folder / "mean-response-per-roi.png")
     _say("8. What belongs to the images. Captions and embeddings are public; the images take an agreement, once.")
+    _say("The demo fills in its form; with the real dataset, you do.")
     _command(["download-captions"])
     _command(["download-embeddings", "--model", "CLIP"])
     _command(["download-stimuli"], *_FORM)
