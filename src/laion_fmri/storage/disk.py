@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import uuid
 from collections.abc import Iterable
 from pathlib import Path
+from stat import S_ISREG
 
 _PART = re.compile(r"\..+\.[0-9a-f]{8}\.part")
 
@@ -15,12 +17,12 @@ def local_sizes(root: Path, paths: Iterable[str]) -> dict[str, int]:
     """Return the size in bytes of every path below `root` that is a file."""
     sizes = {}
     for path in paths:
-        place = root / path
         try:
-            if place.is_file():
-                sizes[path] = place.stat().st_size
+            found = os.stat(f"{root}/{path}")  # noqa: PTH116 - a Path for each of many files takes three times as long
         except (OSError, ValueError):
             continue
+        if S_ISREG(found.st_mode):
+            sizes[path] = found.st_size
     return sizes
 
 
