@@ -64,9 +64,13 @@ def make(root: Path, trials: int) -> None:
         shutil.copyfile(first, other)
     for ses in SESSIONS:
         rows = range(trials)
-        table = {"session": f"ses-{ses}", "run": 1, "beta_index": rows, "label": [f"unique_{row}.jpg" for row in rows]}
+        table = {"session": f"ses-{ses}", "run": 1, "beta_index": rows, "label": [image(row) for row in rows]}
         pd.DataFrame(table).to_csv(path(root, "trials", subject=SUBJECT, ses=ses), sep="\t", index=False)
     (root / "done").touch()
+
+
+def image(row: int) -> str:
+    return f"unique_LAION_new_cluster_{row // 2}_i0_p04.jpg"
 
 
 def path(root: Path, artifact: str, **values: str) -> Path:

@@ -41,7 +41,9 @@ def numbers(*shape: int) -> np.ndarray:
 
 def all_of(path: Path, offsets: np.ndarray) -> np.ndarray:
     header = read_header(path)
-    return np.stack(list(each_volume(header, np.arange(header.volumes), Sieve(offsets), header.dtype)))
+    return np.stack(
+        [values.copy() for values in each_volume(header, np.arange(header.volumes), Sieve(offsets), header.dtype)]
+    )
 
 
 # --- voxels out of pieces
@@ -150,7 +152,7 @@ def test_without_isal_the_same_is_read_and_the_same_is_refused(tmp_path):
         for path in ({str(whole)!r}, {str(cut)!r}):
             header = read_header(Path(path))
             try:
-                read = list(each_volume(header, np.arange(4), Sieve(np.arange(27000)), header.dtype))
+                read = [one.copy() for one in each_volume(header, np.arange(4), Sieve(np.arange(27000)), header.dtype)]
                 np.save({str(tmp_path / "read.npy")!r}, np.stack(read))
             except DataFormatError as error:
                 print(error)

@@ -18,7 +18,7 @@ from nibabel.spatialimages import HeaderDataError
 from numpy.typing import NDArray
 
 from laion_fmri.errors import DataFormatError
-from laion_fmri.loaders.sieve import Sieve, Whole
+from laion_fmri.loaders.sieve import Scattered, Sieve, Whole
 from laion_fmri.loaders.streams import UNREADABLE, find_fault, open_stream
 
 Array = NDArray[Any]
@@ -160,8 +160,10 @@ def read_volume(header: Header, dtype: np.dtype[Any]) -> Array:
     return values.astype(dtype, copy=False).reshape(header.grid)
 
 
-def each_volume(header: Header, volumes: Array, sieve: Sieve | Whole, dtype: np.dtype[Any]) -> Iterator[Array]:
-    """Yield the values at some voxels of some volumes, one volume after the other.
+def each_volume(
+    header: Header, volumes: Array, sieve: Sieve | Scattered | Whole, dtype: np.dtype[Any]
+) -> Iterator[Array]:
+    """Yield the values at some voxels of some volumes, one volume after the other, each good until the next.
 
     Parameters
     ----------
@@ -169,7 +171,7 @@ def each_volume(header: Header, volumes: Array, sieve: Sieve | Whole, dtype: np.
         Of the file.
     volumes : array of int, shape (n_volumes,)
         The wanted volumes, ascending. Decoding stops after the last.
-    sieve : Sieve or Whole
+    sieve : Sieve, Scattered or Whole
         Knows the wanted voxels, as offsets with i fastest.
     dtype : dtype
         As bool, a value is True where it is neither 0 nor NaN; for any other, the values come in the type that they are
@@ -180,12 +182,12 @@ def each_volume(header: Header, volumes: Array, sieve: Sieve | Whole, dtype: np.
     DataFormatError
         If the file is damaged before the end of the last wanted volume, naming the volume, or goes on after its last.
     """
-    volume = 0
+    volume, pick = 0, sieve.picker(header.dtype)
     try:
         with open_stream(header.path) as stream:
             for volume in volumes.tolist():
                 start = header.offset + volume * header.volume_bytes
-                yield _values(sieve.pick(stream, start, header.dtype), header, dtype)
+                yield _values(pick(stream, start), header, dtype)
             if volume == header.volumes - 1:
                 _require_size(header, stream.size())
     except UNREADABLE as error:

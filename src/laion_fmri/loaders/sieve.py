@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -11,6 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from laion_fmri.loaders.streams import Stream
+
+Picker = Callable[[Stream, int], NDArray[Any]]
+"""Gives the wanted voxels of the volume that begins at a byte of a stream, as they are stored, good until the next call.
+
+Raises EOFError if the data end before the last of them.
+"""
 
 _VOXELS = 2**18  # of a piece: few enough to stay in the cache of a core, enough to make calls rare
 
@@ -39,31 +46,32 @@ class Sieve:
         ascending = offsets[order]
         self._places = np.empty_like(order)
         self._places[order] = np.arange(len(order))
-        firsts = np.unique(ascending // _VOXELS, return_index=True)[1].tolist()
+        firsts = np.flatnonzero(np.diff(ascending // _VOXELS, prepend=-1)).tolist()
         self._pieces = [_piece(ascending, *ends) for ends in pairwise([*firsts, len(order)])]
 
-    def pick(self, stream: Stream, start: int, dtype: np.dtype[Any]) -> NDArray[Any]:
-        """Return the wanted voxels of a volume, in the order of the offsets and as they are stored.
+    def picker(self, dtype: np.dtype[Any]) -> Picker:
+        """Return what picks the wanted voxels, in the order of the offsets; memory is taken once for all volumes."""
+        found, ordered = np.empty(len(self._places), dtype), np.empty(len(self._places), dtype)
 
-        Parameters
-        ----------
-        stream : Stream
-            What the volume is read from.
-        start : int
-            Where the volume begins in it, bytes.
-        dtype : dtype
-            Of a stored number.
+        def pick(stream: Stream, start: int) -> NDArray[Any]:
+            for piece in self._pieces:
+                stored = _numbers(stream, start + piece.start * dtype.itemsize, piece.count, dtype)
+                np.take(stored, piece.within, out=found[piece.found], mode="clip")
+            return np.take(found, self._places, out=ordered, mode="clip")
 
-        Raises
-        ------
-        EOFError
-            If the data end before the last wanted voxel.
-        """
-        found = np.empty(len(self._places), dtype)
-        for piece in self._pieces:
-            stored = _numbers(stream, start + piece.start * dtype.itemsize, piece.count, dtype)
-            np.take(stored, piece.within, out=found[piece.found], mode="clip")
-        return np.take(found, self._places, mode="clip")
+        return pick
+
+
+@dataclass(frozen=True, eq=False)
+class Scattered:
+    """Wanted voxels as a `Sieve` has them, for a single volume: made in no time, but the volume is held whole."""
+
+    offsets: NDArray[np.intp]
+    voxels: int
+
+    def picker(self, dtype: np.dtype[Any]) -> Picker:
+        """Return what picks the wanted voxels, in the order of the offsets."""
+        return lambda stream, start: _numbers(stream, start, self.voxels, dtype)[self.offsets]
 
 
 @dataclass(frozen=True)
@@ -72,9 +80,10 @@ class Whole:
 
     grid: tuple[int, ...]
 
-    def pick(self, stream: Stream, start: int, dtype: np.dtype[Any]) -> NDArray[Any]:
-        """Return all voxels; see `Sieve.pick`."""
-        return _numbers(stream, start, math.prod(self.grid), dtype).reshape(self.grid, order="F").flatten()
+    def picker(self, dtype: np.dtype[Any]) -> Picker:
+        """Return what takes all voxels of a volume."""
+        voxels = math.prod(self.grid)
+        return lambda stream, start: _numbers(stream, start, voxels, dtype).reshape(self.grid, order="F").flatten()
 
 
 def _numbers(stream: Stream, start: int, count: int, dtype: np.dtype[Any]) -> NDArray[Any]:

@@ -30,7 +30,7 @@ from laion_fmri.loaders.nifti import (
     require_same_grid,
 )
 from laion_fmri.loaders.roi import files_named, joined_names, meaning, voxels_of
-from laion_fmri.loaders.sieve import Sieve, Whole
+from laion_fmri.loaders.sieve import Scattered, Sieve, Whole
 
 Owner = tuple[tuple[str, str], ...]
 
@@ -83,7 +83,13 @@ class Axis:
         """What picks the voxels out of a volume as NIfTI stores it (i fastest)."""
         if len(self) == math.prod(self.header.grid):
             return Whole(self.header.grid)
-        return Sieve(np.asarray(np.ravel_multi_index(tuple(self.indices), self.header.grid, order="F")))
+        return Sieve(self._offsets)
+
+    @cached_property
+    def _offsets(self) -> Array:
+        """Where the voxels are in a volume as NIfTI stores it."""
+        grid = self.header.grid
+        return np.asarray(np.ravel_multi_index(np.unravel_index(self.positions, grid), grid, order="F"))
 
     @cached_property
     def millimetres(self) -> Array:
@@ -95,7 +101,8 @@ class Axis:
         """Return the values of a 3-D map at these voxels, refusing one on another grid."""
         header = read_header(path)
         require_map(header, self)
-        (values,) = each_volume(header, np.array([0]), self.sieve, dtype)
+        picked = Scattered(self._offsets, math.prod(header.grid))
+        (values,) = each_volume(header, np.array([0]), picked, dtype)
         return values.astype(dtype, copy=False)
 
 
