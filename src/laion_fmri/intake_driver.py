@@ -91,6 +91,11 @@ class ArtifactSource(DataSource):  # type: ignore[misc]
 
     read_chunked = to_dask
 
+    def optimize(self) -> ArtifactSource:
+        """Write local stores, as `Source.optimize` does, and return the source itself."""
+        self.core.optimize()
+        return self
+
     def sidecar(self) -> dict[Any, Any]:
         """See `Source.sidecar`."""
         return self.core.sidecar()

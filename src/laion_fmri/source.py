@@ -25,13 +25,14 @@ from laion_fmri.description import description
 from laion_fmri.errors import DataNotDownloadedError, NoMatchingDataError, SelectionError
 from laion_fmri.fetch import Listings, Report, ask_consent, run
 from laion_fmri.gated import Gated
-from laion_fmri.loaders import Allocate, Loader, LocalFile, Request, get_loader
+from laion_fmri.loaders import STORED, Allocate, Loader, LocalFile, Request, get_loader
 from laion_fmri.missing import Chosen, lost_value, missing_text
 from laion_fmri.selection import usable_jobs
 from laion_fmri.storage.disk import free_bytes, local_sizes
 from laion_fmri.storage.find import expected_files
 from laion_fmri.storage.plan import Plan, RemoteFile, planned
 from laion_fmri.storage.remote import Client, client
+from laion_fmri.stores import stores_folder
 
 
 @dataclass(frozen=True)
@@ -225,7 +226,33 @@ class Source:
 
     def request(self, allocate: Allocate | None = None) -> Request:
         """Return what the loader is asked to read; DataNotDownloadedError unless all of the files are here."""
-        return Request(self.artifact, self.present(), self.choice.options, self._find, allocate)
+        stores = stores_folder(self._root, self.name)
+        return Request(self.artifact, self.present(), self.choice.options, self._find, allocate, stores)
+
+    def optimize(self) -> Source:
+        """Write the data of each file into a local store, from which `read` and `to_dask` take them from then on.
+
+        What is there and right stays. Of the options only those that choose the brain mask matter: a store has all of
+        its voxels, whatever is read of them later. See docs/store.md.
+
+        Returns
+        -------
+        Source
+            The source itself.
+
+        Raises
+        ------
+        SelectionError
+            If the artifact is of a kind that has no local store.
+        DataNotDownloadedError, DataFormatError
+            As of `read`.
+        NoSpaceError
+            If the disk is too full.
+        """
+        if self.artifact.loader not in STORED:
+            raise SelectionError(f"{self.name} has no local store: its files are read as they are; use read()")
+        self.loader.optimize(self.request())  # type: ignore[attr-defined]  # those in STORED have it
+        return self
 
     def sidecar(self) -> dict[Any, Any]:
         """Return the content of the JSON file beside the file of the selection.

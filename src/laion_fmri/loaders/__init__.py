@@ -36,6 +36,8 @@ LOADERS = {
     "voxel_timeseries": "laion_fmri.loaders.voxel_timeseries",
 }
 
+STORED = frozenset({"voxel_series"})
+"""The loaders that have `optimize`: those that read from a local store where there is one."""
 
 Allocate = Callable[[tuple[int, ...], Any], Any]
 """``numpy.empty``, or what takes its place: an array of a shape and a dtype, whose values do not matter."""
@@ -66,6 +68,8 @@ class Request:
         `DataNotDownloadedError` with the command that fetches them.
     allocate : callable, optional
         Makes the array that a series of volumes is read into; in memory where left out.
+    stores : Path, optional
+        Folder of the artifact's local stores, called like it; none is used where left out.
     """
 
     artifact: Artifact
@@ -73,6 +77,7 @@ class Request:
     options: Mapping[str, Any]
     find: Callable[[str, Mapping[str, str]], tuple[LocalFile, ...]]
     allocate: Allocate | None = None
+    stores: Path | None = None
 
 
 class Loader(Protocol):

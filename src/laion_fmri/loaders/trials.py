@@ -14,7 +14,7 @@ from laion_fmri.catalog.models import FileSpec
 from laion_fmri.errors import DataFormatError
 from laion_fmri.loaders import LocalFile, Request
 from laion_fmri.loaders.joined import read_joined
-from laion_fmri.loaders.nifti import Array, Header
+from laion_fmri.loaders.nifti import Array
 from laion_fmri.loaders.voxels import Owner
 
 INDEX, SESSION, LABEL = "beta_index", "session", "label"
@@ -27,7 +27,7 @@ _COLUMNS = {  # what every trial table has, whatever else its catalog entry decl
 }
 
 
-def read_trials(request: Request, file: LocalFile, header: Header, owner: Owner) -> pd.DataFrame:
+def read_trials(request: Request, file: LocalFile, volumes: int, owner: Owner) -> pd.DataFrame:
     """Read the trial table that belongs to a file of volumes, and give each trial a key.
 
     Parameters
@@ -36,8 +36,8 @@ def read_trials(request: Request, file: LocalFile, header: Header, owner: Owner)
         Has a join ``trials``.
     file : LocalFile
         The file of volumes.
-    header : Header
-        Its header.
+    volumes : int
+        How many it has.
     owner : Owner
         Whose brain it is about; the other entity of a trial table is its session.
 
@@ -56,7 +56,7 @@ def read_trials(request: Request, file: LocalFile, header: Header, owner: Owner)
     shared = {name: value for name, value in file.entities.items() if name in join.entities}
     (found,) = request.find("trials", shared)
     table = read_joined(request, join, found, _COLUMNS)
-    problem = _count_problem(table, header.volumes) or _session_problem(table, join, shared, owner)
+    problem = _count_problem(table, volumes) or _session_problem(table, join, shared, owner)
     if problem:
         raise DataFormatError(
             f"{found.path} does not fit {file.path}: {problem}; a trial table has one row for each volume, "

@@ -21,9 +21,9 @@ from laion_fmri.loaders.ceilings import joins_of_ceilings, reaching, with_ceilin
 from laion_fmri.loaders.delimited import stack
 from laion_fmri.loaders.labels import labelled
 from laion_fmri.loaders.matrix import Matrix, keep_columns
-from laion_fmri.loaders.nifti import read_header, require_same_grid
 from laion_fmri.loaders.parts import Mean, Volumes
-from laion_fmri.loaders.series import NiftiSeries
+from laion_fmri.loaders.store import series_of
+from laion_fmri.loaders.store_writer import keep
 from laion_fmri.loaders.trials import REPETITION, matching, read_trials, repetitions
 from laion_fmri.loaders.voxels import Axis, Owner, joins_of_axis, owner_of, voxel_axes, voxel_coords
 
@@ -93,6 +93,21 @@ def to_dask(request: Request) -> xr.DataArray:
     return _labelled(request, matrix, rows, matrix.to_dask())
 
 
+def optimize(request: Request) -> None:
+    """Write the responses of all voxels of the brain mask into the local store of each file that has no right one.
+
+    Of the options only ``mask_source`` matters. See `store_writer.keep`.
+    """
+    rules = request.artifact.options
+    options = {name: rule.default for name, rule in rules.items()} | {"mask_source": request.options["mask_source"]}
+    for file in request.files:
+        plain = replace(request, files=(file,), options=options, stores=None)
+        matrix, rows = _planned(plain)
+        (axis,) = matrix.axes
+        nothing = np.broadcast_to(matrix.dtype.type(0), (len(rows), len(axis)))
+        keep(replace(request, options=options), file, axis, _labelled(plain, matrix, rows, nothing))
+
+
 @dataclass(frozen=True)
 class _Block:
     """Rows of the answer: where their values come from and what the rows are."""
@@ -124,11 +139,10 @@ def _of_file(request: Request, file: LocalFile, axis: Axis) -> _Block:
     options = request.options
     stimuli = options.get("stimuli")
     pattern = None if stimuli is None else request.artifact.options["stimuli"].choices[stimuli]
-    header = read_header(file.path)
-    require_same_grid(header, axis.header)
-    table = read_trials(request, file, header, axis.owner)
+    series = series_of(request, file, axis)
+    table = read_trials(request, file, series.count, axis.owner)
     volumes = matching(table, pattern)
-    part = Volumes(NiftiSeries(header), volumes, options.get("zscore") is not None)
+    part = Volumes(series, volumes, options.get("zscore") is not None)
     return _Block(axis.owner, part, table.iloc[volumes])
 
 
