@@ -31,6 +31,7 @@ from clients import CLIENTS, FETCHES_ALWAYS, OURS, PER_FILE, WORKS, Place, Work,
 
 HERE = Path(__file__).resolve().parent
 SAMPLE = 20
+CHUNK = 1 << 20  # small, for the memory of a new process counts from that of its parent
 GZIP = b"\x1f\x8b\x08\x00"
 Figures = dict[str, float]
 
@@ -45,8 +46,8 @@ def make_backing(path: Path, size: int) -> None:
     chance = random.Random(0)
     with path.open("wb") as file:
         file.write(GZIP)
-        for _ in range(-(-size // (1 << 24))):
-            file.write(chance.randbytes(1 << 24))
+        for _ in range(-(-size // CHUNK)):
+            file.write(chance.randbytes(CHUNK))
 
 
 @contextmanager
