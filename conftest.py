@@ -16,6 +16,7 @@ from laion_fmri.catalog.templates import local_path
 from laion_fmri.config import dataset_initialize
 from laion_fmri.sandbox import make_dataset, serve
 from laion_fmri.sandbox.access import AccessService, Member
+from laion_fmri.storage import system
 
 # The same examples in every run: a test that fails here fails everywhere, on a busy machine too.
 settings.register_profile("suite", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
@@ -62,6 +63,13 @@ def no_config(tmp_path_factory, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(home / ".cache"))
     monkeypatch.setattr("laion_fmri.download._last_data_dir", [])
     return home
+
+
+@pytest.fixture(autouse=True)
+def hardly_any_pause(monkeypatch):
+    """Nobody waits for the next try; how long one would have waited is for the tests of that decision."""
+    wait = system.wait
+    monkeypatch.setattr(system, "wait", lambda seconds, stop=None: wait(min(seconds, 0.001), stop))
 
 
 @pytest.fixture(autouse=True)

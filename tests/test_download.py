@@ -222,7 +222,7 @@ def test_another_data_directory_than_last_time_is_warned_of(server, data_dir, tm
 
 def test_an_unreachable_endpoint_is_named(data_dir, monkeypatch):
     monkeypatch.setenv("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:9")
-    with pytest.raises(RemoteError, match=r"http://127\.0\.0\.1:9.*network"):
+    with pytest.raises(RemoteError, match=r"s3://laion-fmri.*127\.0\.0\.1:9.*network"):
         download("sub-03")
 
 

@@ -7,7 +7,15 @@ import traceback
 import pytest
 
 from laion_fmri.catalog.remotes import HttpsRemote
-from laion_fmri.errors import ChangedError, DeniedError, GoneError, OfflineError, PassingError, RemoteError
+from laion_fmri.errors import (
+    ChangedError,
+    DeniedError,
+    GoneError,
+    OfflineError,
+    PassingError,
+    RemoteError,
+    UnreachableError,
+)
 from laion_fmri.sandbox.web import Answer, part_of, serve_web
 from laion_fmri.storage.http import Http
 from laion_fmri.storage.website import Website
@@ -190,8 +198,7 @@ def nowhere():
 def test_a_server_that_is_not_there_is_told(nowhere, monkeypatch):
     monkeypatch.setenv(SITE.variable, nowhere)
     host = nowhere.removeprefix("http://")
-    error = fails(RemoteError, f"a.json: cannot reach {host}; check the network and the proxy")
-    assert not isinstance(error, PassingError)
+    fails(UnreachableError, f"a.json: cannot reach {host}; check the network and the proxy")
 
 
 def test_a_redirect_within_the_host_is_followed(answers):

@@ -175,6 +175,10 @@ class PassingError(RemoteError):
         self.after = after
 
 
+class UnreachableError(PassingError):
+    """The remote cannot be reached: no network, a wrong address, a proxy that is down."""
+
+
 class OfflineError(RemoteError):
     """``LAION_FMRI_OFFLINE`` forbids the network and the data is not here."""
 

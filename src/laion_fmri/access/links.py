@@ -46,6 +46,10 @@ class Links:
             self._wear(link)
             raise
 
+    def stop(self) -> None:
+        """Break what is under way; see `laion_fmri.storage.origin.Origin`."""
+        self._http.stop()
+
     def _wear(self, link: Link) -> None:
         """Note that a link is no longer good, so that a new one is asked for; two in a row are no accident."""
         if self._worn.get(link.name) != link:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Mapping
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, SecretStr, ValidationError
@@ -13,13 +13,9 @@ from laion_fmri.access.answers import Grant, Manifest
 from laion_fmri.access.refusals import Refusal, refused
 from laion_fmri.catalog.services import Service
 from laion_fmri.errors import AccessServiceError, OfflineError, RemoteError
-from laion_fmri.storage.http import Http
-
-if TYPE_CHECKING:
-    import requests
+from laion_fmri.storage.http import Answer, Http
 
 _MOST_BYTES = 1 << 20
-_PIECE = 1 << 14
 _SUCCESS = range(200, 300)
 _JSON = {"Accept": "application/json"}
 
@@ -115,8 +111,8 @@ class AccessClient:
 
     def _answer(self, method: str, address: str, sent: Mapping[str, Any] | None) -> tuple[int, bytes, str]:
         try:
-            with self._http.ask(method, address, headers=_JSON, json=sent) as response:
-                return response.status_code, _bounded(response, address), response.headers.get("Retry-After", "")
+            with self._http.ask(method, address, headers=_JSON, json=sent) as answer:
+                return answer.status, _bounded(answer, address), answer.headers.get("Retry-After", "")
         except OfflineError:
             raise
         except RemoteError as error:
@@ -128,9 +124,9 @@ class AccessClient:
         return f" ({variable} names this address)" if os.environ.get(variable) else ""
 
 
-def _bounded(response: requests.Response, address: str) -> bytes:
+def _bounded(answer: Answer, address: str) -> bytes:
     body = b""
-    for piece in response.iter_content(_PIECE):
+    for piece in answer.chunks():
         body += piece
         if len(body) > _MOST_BYTES:
             raise RemoteError(f"{address}: the answer is longer than {_MOST_BYTES:,} bytes; run the same again later")

@@ -44,7 +44,7 @@ class HeldOut(Strict):
 
 
 class S3Remote(Strict):
-    """A public S3 bucket, read without credentials.
+    """An S3 bucket.
 
     Attributes
     ----------
@@ -54,6 +54,8 @@ class S3Remote(Strict):
         Name of the bucket.
     region : str
         Region of the bucket.
+    anonymous : bool
+        Whether it is public; otherwise the credentials that boto3 finds are used.
     held_out : HeldOut, optional
         What it lists and gives to nobody.
     """
@@ -61,6 +63,7 @@ class S3Remote(Strict):
     kind: Literal["s3"]
     bucket: str
     region: str
+    anonymous: bool = True
     held_out: HeldOut | None = None
 
     @property

@@ -1,36 +1,99 @@
-"""Requests over https that reach allowed hosts only, whoever redirects them; plain http is for this machine."""
+"""Requests over https that reach allowed hosts only, whoever redirects them; plain http is for this machine.
+
+Proxies and certificates are those of the environment: ``https_proxy``, ``no_proxy``; ``AWS_CA_BUNDLE``,
+``REQUESTS_CA_BUNDLE``, ``SSL_CERT_FILE``. Certificates are always checked.
+"""
 
 from __future__ import annotations
 
+import json as json_text
 import logging
+import os
 import re
+import ssl
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from email.utils import parsedate_to_datetime
 from functools import cached_property
 from ipaddress import ip_address
-from typing import TYPE_CHECKING, Any, NoReturn
+from pathlib import Path
+from threading import Lock
+from time import time
+from typing import TYPE_CHECKING, NoReturn
 from urllib.parse import urljoin, urlsplit
 
-from laion_fmri.errors import PassingError, RemoteError
+from laion_fmri.errors import PassingError, RemoteError, UnreachableError
+from laion_fmri.storage import retry
 from laion_fmri.storage.online import refuse_offline
 
 if TYPE_CHECKING:
-    import requests
+    from urllib3 import BaseHTTPResponse, PoolManager, ProxyManager
 
-_TO_CONNECT, _TO_ANSWER = 10.0, 60.0  # seconds; the second also between two pieces of an answer
 _REDIRECTS = 5
-_RETRIES = 2
-_PAUSE = 0.2  # seconds before the second retry
-
-_LOGGERS = ("urllib3.connectionpool", "urllib3.util.retry")
+_CHUNK = 1 << 18
+_BUNDLES = ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+_LOGGERS = ("urllib3.connectionpool", "urllib3.util.retry", "urllib3.poolmanager")
 
 PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})  # statuses that may be others when asked again
 
 
-class Http:
-    """A client of some hosts. A HEAD that fails in passing is sent again; to try a GET again is for the caller.
+class Answer:
+    """What a host answered; its body has not been read yet.
 
-    Proxies and certificates are those of the environment; no password of it (``~/.netrc``) is ever sent.
+    Attributes
+    ----------
+    status : int
+        HTTP status.
+    reason : str
+        Its words.
+    headers : mapping of str to str
+        Looked into by name, whatever the case.
+    address : str
+        What was asked, as it may be shown.
+    """
+
+    def __init__(self, response: BaseHTTPResponse, address: str, host: str) -> None:
+        self._response = response
+        self._host = host
+        self.address = address
+        self.status: int = response.status
+        self.reason = response.reason or ""
+        self.headers: Mapping[str, str] = response.headers
+
+    def chunks(self) -> Iterator[bytes]:
+        """Yield the body as it comes, in pieces of at most 256 kB.
+
+        Raises
+        ------
+        PassingError
+            If the connection breaks, stays silent, or ends before the announced length.
+        """
+        with _told(self.address, self._host, reading=True):
+            while data := self._response.read1(_CHUNK, decode_content=False):
+                yield data
+
+    def start(self, most: int) -> bytes:
+        """Return the first bytes of the body, at most so many."""
+        body = b""
+        for chunk in self.chunks():
+            body += chunk
+            if len(body) >= most:
+                break
+        return body[:most]
+
+    @property
+    def retry_after(self) -> float | None:
+        """Seconds after which the host wants to be asked again, if it says so."""
+        wanted = self.headers.get("Retry-After", "").strip()
+        if wanted.isdecimal():
+            return float(wanted)
+        with suppress(ValueError, OverflowError):
+            return max(0.0, parsedate_to_datetime(wanted).timestamp() - time())
+        return None
+
+
+class Http:
+    """A client of some hosts. It asks once: to try again is for the caller. No password (``~/.netrc``) is ever sent.
 
     Parameters
     ----------
@@ -38,42 +101,35 @@ class Http:
         Hosts that may be asked; redirects to any other are refused.
     connections : int
         Connections kept open, as many as there are workers.
-    seconds : float
-        How long an answer, or the next piece of one, may take.
+    seconds : float, optional
+        How long an answer, or the next piece of one, may take; as `Patience.silence` where left out.
     """
 
-    def __init__(self, hosts: Iterable[str], connections: int = 1, seconds: float = _TO_ANSWER) -> None:
+    def __init__(self, hosts: Iterable[str], connections: int = 1, seconds: float | None = None) -> None:
         self._hosts = frozenset(hosts)
         self._connections = connections
-        self._timeout = (min(_TO_CONNECT, seconds), seconds)
+        self._seconds = seconds
+        self._open: set[BaseHTTPResponse] = set()
+        self._managers: dict[str, PoolManager | ProxyManager] = {}
+        self._lock = Lock()
+        self._stopped = False
 
-    @cached_property
-    def _session(self) -> requests.Session:
-        import requests
-        from requests.adapters import HTTPAdapter
-        from urllib3.util import Retry
-
-        again = Retry(
-            _RETRIES,
-            allowed_methods={"HEAD"},
-            status_forcelist=PASSING,
-            backoff_factor=_PAUSE,
-            raise_on_status=False,
-            respect_retry_after_header=False,
-        )
-        for name in _LOGGERS:
-            logging.getLogger(name).addFilter(_hide_queries)
-        session = requests.Session()
-        for scheme in ("https://", "http://"):
-            session.mount(scheme, HTTPAdapter(pool_maxsize=self._connections, max_retries=again))
-        session.auth = _no_password
-        session.headers["Accept-Encoding"] = "identity"
-        return session
+    def stop(self) -> None:
+        """Break every answer that is under way, and give no other: their readers get a `PassingError`."""
+        self._stopped = True
+        for response in list(self._open):
+            with suppress(Exception):  # it has just ended by itself
+                response.shutdown()
 
     @contextmanager
     def ask(
-        self, method: str, url: str, headers: Mapping[str, str] | None = None, json: object = None
-    ) -> Iterator[requests.Response]:
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str] | None = None,
+        json: object = None,
+        address: str | None = None,
+    ) -> Iterator[Answer]:
         """Give the answer to a request, with redirects followed; its status is for the caller to judge.
 
         Parameters
@@ -86,43 +142,117 @@ class Http:
             Sent along.
         json : object, optional
             Sent along as JSON.
+        address : str, optional
+            What errors call the address, where it has a better name.
 
         Raises
         ------
         OfflineError
             If the network may not be used.
-        PassingError
-            If a host does not answer in time, or the connection breaks, also while the answer is read.
+        UnreachableError, PassingError
+            If a host cannot be reached, does not answer in time, or the connection breaks.
         RemoteError
-            If a host is not allowed or cannot be reached.
+            If a host is not allowed, or its certificate is not trusted.
         """
-        address = shown(url)
+        address = address or shown(url)
         refuse_offline(address)
-        response = self._answer(method, url, address, headers=dict(headers or {}), json=json)
-        with response, _told(address, urlsplit(response.url).netloc):
-            yield response
+        response, host = self._answer(method, url, address, headers or {}, json)
+        self._open.add(response)
+        try:
+            yield Answer(response, address, host)
+        finally:
+            self._open.discard(response)
+            self._let_go(response)
 
-    def _answer(self, method: str, place: str, address: str, **sent: Any) -> requests.Response:
+    @staticmethod
+    def _let_go(response: BaseHTTPResponse) -> None:
+        """Keep the connection for the next request where its answer was read to the end."""
+        if response.length_remaining == 0:
+            response.drain_conn()
+            response.release_conn()
+        else:
+            response.close()
+
+    def _answer(
+        self, method: str, place: str, address: str, headers: Mapping[str, str], json: object
+    ) -> tuple[BaseHTTPResponse, str]:
         for _ in range(_REDIRECTS + 1):
             self._allow(place, address)
-            with _told(address, urlsplit(place).netloc):
-                response = self._once(method, place, **sent)
-                target = self._session.get_redirect_target(response)
-            if target is None:
-                return response
+            host = urlsplit(place).netloc
+            with _told(address, host, reading=False):
+                if self._stopped:
+                    raise PassingError(f"{address}: stopped; run the same again to continue")
+                response = self._once(method, place, headers, json)
+            target = response.get_redirect_location()
+            if not target:
+                return response, host
             response.close()
-            place = urljoin(place, target)
+            with _told(address, target, reading=False):
+                place = urljoin(place, target)
         raise RemoteError(f"{address}: more than {_REDIRECTS} redirects; nothing here can mend that, tell its owner")
 
-    def _once(self, method: str, place: str, **sent: Any) -> requests.Response:
-        from requests.exceptions import InvalidURL
+    def _once(self, method: str, place: str, headers: Mapping[str, str], json: object) -> BaseHTTPResponse:
+        from urllib3 import Timeout
 
-        try:
-            return self._session.request(
-                method, place, stream=True, allow_redirects=False, timeout=self._timeout, **sent
-            )
-        except ValueError as error:  # also where a redirect leads to something that is no address at all
-            raise InvalidURL(str(error)) from error
+        patience = retry.PATIENCE
+        silence = patience.silence if self._seconds is None else self._seconds
+        sent = {"Accept-Encoding": "identity", **headers}
+        if json is not None:
+            sent["Content-Type"] = "application/json"
+        return self._manager(place).urlopen(
+            method,
+            place,
+            body=None if json is None else json_text.dumps(json).encode(),
+            headers=sent,
+            timeout=Timeout(connect=min(patience.connect, silence), read=silence),
+            redirect=False,
+            retries=False,
+            preload_content=False,
+        )
+
+    def _manager(self, place: str) -> PoolManager | ProxyManager:
+        proxy = _proxy_for(place)
+        with self._lock:
+            if proxy not in self._managers:
+                self._managers[proxy] = self._new_manager(proxy)
+        return self._managers[proxy]
+
+    def _new_manager(self, proxy: str) -> PoolManager | ProxyManager:
+        from urllib3 import PoolManager, ProxyManager, make_headers
+
+        for name in _LOGGERS:
+            logging.getLogger(name).addFilter(_hide_queries)
+        if not proxy:
+            return PoolManager(maxsize=self._connections, ssl_context=self._tls)
+        parts = urlsplit(proxy)
+        user = f"{parts.username}:{parts.password or ''}" if parts.username else None
+        return ProxyManager(
+            parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl(),
+            maxsize=self._connections,
+            ssl_context=self._tls,
+            proxy_ssl_context=self._tls if parts.scheme == "https" else None,
+            proxy_headers=make_headers(proxy_basic_auth=user),
+        )
+
+    @cached_property
+    def _tls(self) -> ssl.SSLContext:
+        for variable in _BUNDLES:
+            bundle = os.environ.get(variable)
+            if bundle:
+                folder = Path(bundle).is_dir()
+                try:
+                    return ssl.create_default_context(
+                        cafile=None if folder else bundle, capath=bundle if folder else None
+                    )
+                except OSError as error:
+                    raise RemoteError(
+                        f"{variable}={bundle} cannot be read as certificates ({error}); name a PEM file, or unset it"
+                    ) from error
+        import certifi
+
+        context = ssl.create_default_context()
+        context.load_verify_locations(certifi.where())
+        return context
 
     def _allow(self, place: str, address: str) -> None:
         scheme, host = _scheme_and_host(place)
@@ -131,6 +261,18 @@ class Http:
             raise RemoteError(f"{address} leads to {other}, which is none of the hosts that may be asked")
         if scheme != "https" and not (scheme == "http" and is_this_machine(host)):
             raise RemoteError(f"{address} leads to {host} over {scheme}; only https is safe on a network")
+
+
+def _proxy_for(url: str) -> str:
+    """Return the proxy of the environment for an address; none is ``""``."""
+    from urllib.request import getproxies, proxy_bypass
+
+    parts = urlsplit(url)
+    proxies = getproxies()
+    proxy = proxies.get(parts.scheme) or proxies.get("all") or ""
+    if not proxy or proxy_bypass(parts.hostname or ""):
+        return ""
+    return proxy if "://" in proxy else f"http://{proxy}"
 
 
 def _scheme_and_host(url: str) -> tuple[str, str]:
@@ -176,33 +318,39 @@ def _hide_queries(record: logging.LogRecord) -> bool:
     return True
 
 
-def _no_password(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    """Stand in for the passwords that requests would look up."""
-    return request
-
-
 @contextmanager
-def _told(address: str, host: str) -> Iterator[None]:
-    """Turn errors of requests into ours. Theirs hold whole addresses, and what was sent, so nothing of them is kept."""
-    from requests import RequestException
-    from requests.exceptions import ProxyError, SSLError
+def _told(address: str, host: str, reading: bool) -> Iterator[None]:
+    """Turn errors of urllib3 into ours. Theirs may hold whole addresses, so nothing of them is kept."""
+    from urllib3 import exceptions as of
 
     try:
         yield
-    except SSLError:
+    except of.SSLError as error:
+        raise_alone(_of_tls(address, host, error, reading))
+    except (of.ProxyError, of.NewConnectionError, of.ConnectTimeoutError):
         raise_alone(
-            RemoteError(
-                f"{address}: the certificate of {host} is not trusted here; if a proxy of your institution signs for "
-                "it, name its certificates in REQUESTS_CA_BUNDLE"
+            UnreachableError(
+                f"{address}: cannot reach {host}; check the network and the proxy, then run the same again"
             )
         )
-    except RequestException as error:
-        if isinstance(error, ProxyError | ValueError) or _is_unreachable(error):
-            raise_alone(
-                RemoteError(f"{address}: cannot reach {host}; check the network and the proxy, then run the same again")
-            )
+    except (of.LocationParseError, of.URLSchemeUnknown, of.ProxySchemeUnknown, ValueError):
+        raise_alone(RemoteError(f"{address}: {host} cannot be asked: it is no address; check it, and the proxy"))
+    except (of.HTTPError, OSError) as error:
+        if isinstance(error, RemoteError):
+            raise
         kind = type(error).__name__
         raise_alone(PassingError(f"{address}: the connection to {host} broke ({kind}); run the same again to continue"))
+
+
+def _of_tls(address: str, host: str, error: Exception, reading: bool) -> RemoteError:
+    if reading:
+        return PassingError(f"{address}: the connection to {host} broke (TLS); run the same again to continue")
+    if "CERTIFICATE_VERIFY_FAILED" in str(error):
+        return RemoteError(
+            f"{address}: the certificate of {host} is not trusted here; if a proxy of your institution signs for "
+            "it, name its certificates in REQUESTS_CA_BUNDLE"
+        )
+    return RemoteError(f"{address}: {host} does not speak TLS as it should; check the address and the proxy")
 
 
 def raise_alone(error: Exception) -> NoReturn:
@@ -211,9 +359,3 @@ def raise_alone(error: Exception) -> NoReturn:
         raise error
     finally:
         error.__context__ = None
-
-
-def _is_unreachable(error: requests.RequestException) -> bool:
-    from urllib3.exceptions import NewConnectionError
-
-    return any(isinstance(getattr(cause, "reason", None), NewConnectionError) for cause in error.args)

@@ -18,6 +18,8 @@ class Body:
         The bytes, in order; each piece is good until the next one is asked for.
     start : int
         Place of the first of them in the file. 0 where the origin gives the whole file instead of a part.
+    stop : int, optional
+        Place after the last of them, where the origin tells.
     total : int, optional
         Bytes of the whole file, where the origin tells.
     etag : str, optional
@@ -26,6 +28,7 @@ class Body:
 
     chunks: Iterator[bytes | memoryview]
     start: int = 0
+    stop: int | None = None
     total: int | None = None
     etag: str | None = None
 
@@ -64,4 +67,8 @@ class Origin(Protocol):
         RemoteError
             For everything else, which trying again does not mend.
         """
+        ...
+
+    def stop(self) -> None:
+        """Break what is under way, for other threads too; nothing can be opened any more."""
         ...

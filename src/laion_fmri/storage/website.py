@@ -16,7 +16,8 @@ from laion_fmri.errors import GoneError, RemoteError
 from laion_fmri.storage.http import Http
 from laion_fmri.storage.origin import Body
 from laion_fmri.storage.plan import RemoteFile
-from laion_fmri.storage.web_file import asked, etag_of, open_file
+from laion_fmri.storage.retry import persist
+from laion_fmri.storage.web_file import asked, etag_of, open_file, require_plain
 
 _ASKED_AT_ONCE = 8
 
@@ -52,19 +53,27 @@ class Website:
 
     def _file(self, key: str) -> RemoteFile | None:
         try:
-            with asked(self._http, "HEAD", self._address(key)) as answer:
-                size = answer.headers.get("Content-Length", "")
-                if not size.isdecimal():
-                    raise RemoteError(f"{self._address(key)}: the server does not say how many bytes the file has")
-                return RemoteFile(key, int(size), etag_of(answer))
+            return persist(self._described, key)
         except GoneError:
             return None
+
+    def _described(self, key: str) -> RemoteFile:
+        with asked(self._http, "HEAD", self._address(key)) as answer:
+            require_plain(answer)
+            size = answer.headers.get("Content-Length", "")
+            if not size.isdecimal():
+                raise RemoteError(f"{self._address(key)}: the server does not say how many bytes the file has")
+            return RemoteFile(key, int(size), etag_of(answer))
 
     def open(
         self, key: str, start: int = 0, stop: int | None = None, etag: str | None = None
     ) -> AbstractContextManager[Body]:
         """Give the bytes of a file; see `laion_fmri.storage.origin.Origin`."""
         return open_file(self._http, self._address(key), start, stop, etag)
+
+    def stop(self) -> None:
+        """Break what is under way; see `laion_fmri.storage.origin.Origin`."""
+        self._http.stop()
 
     def _address(self, key: str) -> str:
         return f"{self.url}/{quote(key)}"
