@@ -12,11 +12,13 @@ import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
+from laion_fmri.errors import DataFormatError
 from laion_fmri.loaders import LocalFile, Request
 from laion_fmri.loaders.nifti import Array, read_header, require_same_grid
 from laion_fmri.loaders.series import Block, NiftiSeries, Series
@@ -125,19 +127,70 @@ class StoreSeries:
         return self.tiles.trials
 
     def blocks(self, volumes: Array, axis: Axis, dtype: np.dtype[Any]) -> Iterator[Block]:
-        """Yield the values band by band; see `Series.blocks`."""
+        """Yield the values band by band; see `Series.blocks`.
+
+        Raises
+        ------
+        DataFormatError
+            If the file of values ends too early.
+        """
         try:
-            values = np.memmap(self.values, self.tiles.stored, "r", shape=self.tiles.shape)
+            file = self.values.open("rb", buffering=0)
         except FileNotFoundError:
             yield from NiftiSeries(read_header(self.source)).blocks(volumes, axis, dtype)
             return
-        bands, within = np.divmod(volumes, self.tiles.height)
-        for band in np.unique(bands).tolist():
-            first, last = np.searchsorted(bands, [band, band + 1]).tolist()
-            for start in range(0, len(axis), _AT_ONCE):
-                some = slice(start, min(start + _AT_ONCE, len(axis)))
-                found = np.take(values[band], axis.columns[some], axis=0)
-                yield slice(first, last), some, found.T[within[first:last]].astype(dtype, "C", copy=False)
+        with file:
+            bands, places = np.divmod(volumes, self.tiles.height)
+            pieces = [_Piece(axis.columns, start) for start in range(0, len(axis), _AT_ONCE)]
+            for band in np.unique(bands).tolist():
+                rows = slice(*np.searchsorted(bands, [band, band + 1]).tolist())
+                within = _as_slice(places[rows])
+                for piece in pieces:
+                    values = self._read(file, band, piece).T[within]
+                    yield rows, piece.place, values.astype(dtype, "C", copy=False)
+
+    def _read(self, file: BinaryIO, band: int, piece: _Piece) -> Array:
+        """Return all trials of a band at some voxels, shape (voxel, trial); each run of voxels is read at once."""
+        _, width, height = self.tiles.shape
+        found = np.empty((piece.place.stop - piece.place.start, height), self.tiles.stored)
+        for column, run in piece.runs:
+            file.seek((band * width + column) * height * found.itemsize)
+            if file.readinto(found[run]) != found[run].nbytes:  # type: ignore[attr-defined]  # it is not buffered
+                raise DataFormatError(
+                    f"{self.values} ends too early; remove {self.values.parents[2]}, or write it anew"
+                )
+        return found
+
+
+class _Piece:
+    """Some voxels of an axis, read together.
+
+    Parameters
+    ----------
+    columns : array of int
+        Where all voxels of the axis are in a store, ascending.
+    start : int
+        The first of the piece.
+
+    Attributes
+    ----------
+    place : slice
+        Which voxels of the axis.
+    runs : list of (int, slice)
+        Where neighbours begin in the store, and which voxels of the piece they are.
+    """
+
+    def __init__(self, columns: Array, start: int) -> None:
+        mine = columns[start : start + _AT_ONCE]
+        self.place = slice(start, start + len(mine))
+        firsts = [0, *(np.flatnonzero(np.diff(mine) != 1) + 1).tolist(), len(mine)]
+        self.runs = [(int(mine[first]), slice(first, stop)) for first, stop in pairwise(firsts)]
+
+
+def _as_slice(places: Array) -> slice | Array:
+    """Return ascending places as a slice where none is left out; what it takes is a view then."""
+    start, stop = int(places[0]), int(places[-1]) + 1
+    return slice(start, stop) if stop - start == len(places) else places
 
 
 def series_of(request: Request, file: LocalFile, axis: Axis) -> Series:
