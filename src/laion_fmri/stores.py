@@ -35,9 +35,10 @@ def stores_folder(root: Path, artifact: str) -> Path:
 
 def local_stores(root: Path) -> list[LocalStore]:
     """Return the stores below a data directory, by artifact and name; not those that are being written."""
-    return [_store(path) for path in sorted((root / _STORES).glob("*/[!.]*")) if path.is_dir()]
+    return [store_at(path) for path in sorted((root / _STORES).glob("*/[!.]*")) if path.is_dir()]
 
 
-def _store(path: Path) -> LocalStore:
+def store_at(path: Path) -> LocalStore:
+    """Return the store in a folder."""
     sizes = [file.stat().st_size for file in path.rglob("*") if file.is_file()]
     return LocalStore(path.parent.name, path, sum(sizes), len(sizes))

@@ -23,6 +23,7 @@ COMMANDS = {
     "config": Place("config", "config", "Choose the data directory."),
     "info": Place("info", "info", "Show the dataset, its subjects and its ROIs."),
     "download": Place("download", "download", "Download the files of a subject."),
+    "optimize": Place("optimize", "optimize", "Write local stores, from which betas are read in a moment."),
     "accept-license": Place("access", "accept_license", "Show the licence of the public data and accept it."),
     "request-access": Place("access", "request_access", "Fill in the form of the data-use agreement."),
     "status": Place("status", "status", "Show what is agreed to, and how much of each artifact is here."),

@@ -15,6 +15,7 @@ from laion_fmri.catalog.templates import fields
 
 if TYPE_CHECKING:
     from laion_fmri.access.credentials import Identity
+    from laion_fmri.stores import LocalStore
 
 _SHOWN, _LONG_ENOUGH = 4, 16
 
@@ -28,14 +29,17 @@ def status(as_json: bool) -> None:
     LAION_FMRI_OFFLINE=1.
     """
     from laion_fmri.config import data_root
+    from laion_fmri.stores import local_stores
 
     catalog, root = load_catalog(), data_root()
     policies = catalog.definitions.access.values()
     licences = [_licence(policy, root) for policy in policies if isinstance(policy, Acknowledge)]
     agreements = [_agreement(policy) for policy in policies if isinstance(policy, Agreement)]
     artifacts = [_artifact(catalog, name) for name in catalog.sources]
+    stores = [_store(store) for store in local_stores(root)]
     if as_json:
-        found = {"data_dir": str(root), "licences": licences, "agreements": agreements, "artifacts": artifacts}
+        consents = {"licences": licences, "agreements": agreements}
+        found = {"data_dir": str(root), **consents, "artifacts": artifacts, "stores": stores}
         click.echo(json.dumps(found, indent=2))
         return
     click.echo(f"Data directory: {root}")
@@ -43,6 +47,9 @@ def status(as_json: bool) -> None:
         click.echo(f"{consent['license']}: {consent['said']}")
     click.echo()
     _print_artifacts(artifacts)
+    if stores:
+        click.echo()
+        _print_stores(stores, root)
 
 
 def _licence(policy: Acknowledge, root: Path) -> dict[str, object]:
@@ -121,6 +128,18 @@ def _artifact(catalog: CatalogFile, name: str) -> dict[str, object]:
         "bytes": sum(here),
         "download_with": f"laion-fmri {tree.command or f'download{flag}'}",
     }
+
+
+def _store(store: LocalStore) -> dict[str, object]:
+    return {"artifact": store.artifact, "path": str(store.path), "bytes": store.bytes, "files": store.files}
+
+
+def _print_stores(stores: Iterable[Mapping[str, Any]], root: Path) -> None:
+    from laion_fmri.cli.tables import print_table
+    from laion_fmri.progress import size_text
+
+    rows = ([str(Path(store["path"]).relative_to(root)), size_text(store["bytes"])] for store in stores)
+    print_table(["local store", "size"], rows)
 
 
 def _print_artifacts(artifacts: Iterable[Mapping[str, Any]]) -> None:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
+from laion_fmri.catalog.models import Artifact
 from laion_fmri.errors import DataFormatError
 from laion_fmri.loaders import LocalFile, Request
 from laion_fmri.loaders.nifti import Array, read_header, require_same_grid
@@ -234,9 +235,13 @@ def store_of(request: Request, file: LocalFile) -> Path | None:
     """Return where the store of a file is, or would be; None where a request does not say where stores are."""
     if request.stores is None:
         return None
-    keys = {name: request.artifact.entities[name].key_of(name) for name in file.entities}
-    words = [f"{keys[name]}-{value}" for name, value in file.entities.items()]
-    return request.stores / "_".join([*words, f"mask-{request.options['mask_source']}"])
+    return request.stores / store_name(request.artifact, file.entities, request.options["mask_source"])
+
+
+def store_name(artifact: Artifact, entities: Mapping[str, str], mask_source: str) -> str:
+    """Return the name of a store, such as ``sub-03_ses-01_mask-anatomical``."""
+    words = [f"{artifact.entities[name].key_of(name)}-{value}" for name, value in entities.items()]
+    return "_".join([*words, f"mask-{mask_source}"])
 
 
 def group_of(store: Path) -> Path:
