@@ -226,8 +226,9 @@ class Source:
 
     def request(self, allocate: Allocate | None = None) -> Request:
         """Return what the loader is asked to read; DataNotDownloadedError unless all of the files are here."""
+        here = Source(self.name, self.description, self.artifact, self.given, data_dir=self._root)  # on any machine
         stores = stores_folder(self._root, self.name)
-        return Request(self.artifact, self.present(), self.choice.options, self._find, allocate, stores)
+        return Request(self.artifact, self.present(), self.choice.options, here._find, allocate, stores)
 
     def optimize(self) -> Source:
         """Write the data of each file into a local store, from which `read` and `to_dask` take them from then on.

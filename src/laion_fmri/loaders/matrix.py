@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from typing import Any
 
@@ -41,7 +41,8 @@ class Matrix:
     zero: bool = False
 
     @property
-    def _missing(self) -> float:
+    def missing(self) -> float:
+        """What stands where no part is."""
         return np.nan if self.dtype.kind == "f" else 0
 
     def _blocks(self, answer: Array) -> dict[tuple[int, int], Array]:
@@ -53,27 +54,10 @@ class Matrix:
         """Return the answer in new memory; parts are read straight into their blocks, several at once."""
         answer: Array = allocate((sum(self.heights), sum(map(len, self.axes))), self.dtype)
         if len(self.parts) < len(self.heights) * len(self.axes):
-            answer[:] = self._missing
+            answer[:] = self.missing
         blocks = [(self.parts[place], self.axes[place[1]], block) for place, block in self._blocks(answer).items()]
-        each(lambda block: _fill(*block, self.zero), blocks)
+        each(lambda block: fill(*block, self.zero), blocks)
         return answer
-
-    def to_dask(self) -> Any:
-        """Return the answer as a dask array of one chunk for each block."""
-        import dask
-        import dask.array as da
-
-        axes = [dask.delayed(replace(axis, values={})) for axis in self.axes]
-
-        def block(row: int, column: int) -> Any:
-            shape = (self.heights[row], len(self.axes[column]))
-            part = self.parts.get((row, column))
-            if part is None:
-                return da.full(shape, self._missing, self.dtype, chunks=-1)
-            lazy = dask.delayed(_filled)(part, axes[column], shape, self.dtype, self.zero)
-            return da.from_delayed(lazy, shape, self.dtype)
-
-        return da.block([[block(row, column) for column in range(len(self.axes))] for row in range(len(self.heights))])
 
     def whole_voxels(self, answer: Array) -> list[Array]:
         """Return for each axis which of its voxels have no NaN in any part."""
@@ -99,13 +83,8 @@ def keep_columns(answer: Array, wanted: Array) -> Array:
     return flat[: len(answer) * width].reshape(len(answer), width)
 
 
-def _filled(part: Part, axis: Axis, shape: tuple[int, int], dtype: np.dtype[Any], zero: bool) -> Array:
-    values = np.empty(shape, dtype)
-    _fill(part, axis, values, zero)
-    return values
-
-
-def _fill(part: Part, axis: Axis, out: Array, zero: bool) -> None:
+def fill(part: Part, axis: Axis, out: Array, zero: bool) -> None:
+    """Put the values of a part into a block, and 0 for NaN where that is wanted."""
     part.read(axis, out)
     if zero:
         for row in out:

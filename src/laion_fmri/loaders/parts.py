@@ -10,7 +10,7 @@ import numpy as np
 
 from laion_fmri.loaders.moments import Moments
 from laion_fmri.loaders.nifti import Array
-from laion_fmri.loaders.series import Block, Series
+from laion_fmri.loaders.series import Block, NiftiSeries, Series
 
 if TYPE_CHECKING:
     from laion_fmri.loaders.voxels import Axis
@@ -20,6 +20,10 @@ _HELD_BYTES = 2**25
 
 class Part(Protocol):
     """What fills a block."""
+
+    @property
+    def one_pass(self) -> bool:
+        """Whether reading some voxels takes as long as reading all."""
 
     def read(self, axis: Axis, out: Array) -> None:
         """Put the values at the voxels of an axis into a block, shape (row, voxel)."""
@@ -43,6 +47,11 @@ class Volumes:
     volumes: Array
     zscore: bool = False
 
+    @property
+    def one_pass(self) -> bool:
+        """See `Part.one_pass`."""
+        return isinstance(self.series, NiftiSeries)
+
     def read(self, axis: Axis, out: Array) -> None:
         """Put the values at the voxels of an axis into a block; the series is read once."""
         if not self.zscore:
@@ -58,14 +67,14 @@ class Volumes:
                 out[places[places >= 0], columns] = values[places >= 0]
             moments.standardise(slice(0, len(axis)), out)
 
-    def blocks(self, axis: Axis, dtype: np.dtype[Any]) -> Iterator[Block]:
+    def blocks(self, axis: Axis, dtype: np.dtype[Any], *, once: bool) -> Iterator[Block]:
         """Yield the values piece by piece, in order for each voxel.
 
-        The series is read once; but twice for z-scores that would take more than 32 MB.
+        The series is read twice for z-scores that would take more than 32 MB, unless it may be read only once.
         """
         if not self.zscore:
             yield from self.series.blocks(self.volumes, axis, dtype)
-        elif len(self.volumes) * len(axis) * dtype.itemsize <= _HELD_BYTES:
+        elif once or len(self.volumes) * len(axis) * dtype.itemsize <= _HELD_BYTES:
             values = np.empty((len(self.volumes), len(axis)), dtype)
             self.read(axis, values)
             yield slice(0, len(values)), slice(0, len(axis)), values
@@ -91,17 +100,25 @@ class Mean:
         All volumes.
     rows : sequence of array of int
         Which row of the block each volume of a part belongs to.
+    once : bool
+        Whether no series may be read twice, even if the z-scores of one must all be held for that.
     """
 
     parts: Sequence[Volumes]
     rows: Sequence[Array]
+    once: bool = False
+
+    @property
+    def one_pass(self) -> bool:
+        """See `Part.one_pass`."""
+        return any(part.one_pass for part in self.parts)
 
     def read(self, axis: Axis, out: Array) -> None:
         """Put the means at the voxels of an axis into a block; sums are kept in the block itself."""
         out[:] = 0
         missing = _Missing(out.shape)
         for part, rows in zip(self.parts, self.rows, strict=True):
-            for some, columns, block in part.blocks(axis, out.dtype):
+            for some, columns, block in part.blocks(axis, out.dtype, once=self.once):
                 for row, values in zip(rows[some].tolist(), block, strict=True):
                     out[row, columns] += missing.zeroed(row, columns, values)
         counts = np.bincount(np.concatenate([*self.rows]), minlength=len(out))

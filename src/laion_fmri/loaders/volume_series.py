@@ -10,7 +10,7 @@ import xarray as xr
 
 from laion_fmri.catalog.models import Artifact
 from laion_fmri.errors import DataFormatError
-from laion_fmri.loaders import Request
+from laion_fmri.loaders import Request, lazy
 from laion_fmri.loaders.labels import labelled
 from laion_fmri.loaders.matrix import Matrix
 from laion_fmri.loaders.nifti import Header, read_header, same_grid
@@ -52,20 +52,26 @@ def read(request: Request) -> xr.DataArray:
 
 def to_dask(request: Request) -> xr.DataArray:
     """Return the same as `read`, one chunk for each file."""
-    return _labelled(request, Matrix.to_dask)
+    return _labelled(request, lambda matrix: lazy.to_dask(request, matrix, _planned))
 
 
 def _labelled(request: Request, fetch: Callable[[Matrix], Any]) -> xr.DataArray:
     layout = request.artifact.layout
+    matrix, headers = _planned(request)
+    data = fetch(matrix)
+    data = data.reshape(len(data), *headers[0].grid)
+    return labelled(request, data, layout.dims, time_coords(request.files, headers, layout.dims[0]), headers)
+
+
+def _planned(request: Request) -> tuple[Matrix, list[Header]]:
+    """Return where the values come from, and the headers of the files."""
     headers = [read_header(file.path) for file in request.files]
     first = headers[0]
     for header in headers:
         _require_one_grid(first, header)
     parts = {(row, 0): Volumes(NiftiSeries(header), np.arange(header.volumes)) for row, header in enumerate(headers)}
     heights = [header.volumes for header in headers]
-    matrix = Matrix(heights, [grid_axis(first)], parts, np.dtype(layout.dtype))
-    data = fetch(matrix).reshape(sum(heights), *first.grid)
-    return labelled(request, data, layout.dims, time_coords(request.files, headers, layout.dims[0]), headers)
+    return Matrix(heights, [grid_axis(first)], parts, np.dtype(request.artifact.layout.dtype)), headers
 
 
 def _require_one_grid(first: Header, header: Header) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 import xarray as xr
 
 from laion_fmri.catalog.models import Artifact
-from laion_fmri.loaders import Request
+from laion_fmri.loaders import Request, lazy
 from laion_fmri.loaders.labels import labelled, varying
 from laion_fmri.loaders.matrix import Matrix
 from laion_fmri.loaders.nifti import read_header
@@ -57,12 +57,27 @@ def read(request: Request) -> xr.DataArray:
 
 def to_dask(request: Request) -> xr.DataArray:
     """Return the same as `read`, each map read when it is computed."""
-    return _labelled(request, Matrix.to_dask)
+    return _labelled(request, lambda matrix: lazy.to_dask(request, matrix, _planned))
 
 
 def _labelled(request: Request, fetch: Callable[[Matrix], Any]) -> xr.DataArray:
     layout = request.artifact.layout
     *named, voxel = layout.dims
+    matrix, (names, rows) = _planned(request)
+
+    leading = named[0] if named else varying(request.files, names)
+    coords: dict[str, Any] = voxel_coords(matrix.axes, voxel)
+    for name, values in zip(names, zip(*rows, strict=True), strict=True):
+        on_leading = bool(named) or name == leading
+        coords[name] = (leading, np.array(values)) if on_leading else values[0]
+    headers = [axis.header for axis in matrix.axes]
+    if leading:
+        return labelled(request, fetch(matrix), (leading, voxel), coords, headers)
+    return labelled(request, fetch(matrix)[0], (voxel,), coords, headers)
+
+
+def _planned(request: Request) -> tuple[Matrix, tuple[list[str], list[tuple[str, ...]]]]:
+    """Return where the values come from; and the entities that tell rows apart, with their values in each row."""
     axes = voxel_axes(request)
     owners = [owner_of(request, file) for file in request.files]
     names = [name for name in request.files[0].entities if name not in dict(owners[0])]
@@ -73,14 +88,5 @@ def _labelled(request: Request, fetch: Callable[[Matrix], Any]) -> xr.DataArray:
         header = read_header(file.path)
         require_map(header, axes[owner])
         parts[rows.index(key), list(axes).index(owner)] = Volumes(NiftiSeries(header), np.array([0]))
-    matrix = Matrix([1] * len(rows), list(axes.values()), parts, np.dtype(layout.dtype))
-
-    leading = named[0] if named else varying(request.files, names)
-    coords: dict[str, Any] = voxel_coords(axes.values(), voxel)
-    for name, values in zip(names, zip(*rows, strict=True), strict=True):
-        on_leading = bool(named) or name == leading
-        coords[name] = (leading, np.array(values)) if on_leading else values[0]
-    headers = [axis.header for axis in axes.values()]
-    if leading:
-        return labelled(request, fetch(matrix), (leading, voxel), coords, headers)
-    return labelled(request, fetch(matrix)[0], (voxel,), coords, headers)
+    dtype = np.dtype(request.artifact.layout.dtype)
+    return Matrix([1] * len(rows), list(axes.values()), parts, dtype), (names, rows)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ import xarray as xr
 
 from laion_fmri.catalog.models import Artifact
 from laion_fmri.errors import DataFormatError, SelectionError
-from laion_fmri.loaders import LocalFile, Request
+from laion_fmri.loaders import LocalFile, Request, lazy
 from laion_fmri.loaders.ceilings import joins_of_ceilings, reaching, with_ceilings
 from laion_fmri.loaders.delimited import stack
 from laion_fmri.loaders.labels import labelled
@@ -80,17 +81,21 @@ def read(request: Request) -> xr.DataArray:
 
 
 def to_dask(request: Request) -> xr.DataArray:
-    """Return the same as `read`, one chunk for each file; of the 4-D files only headers are read at once.
+    """Return the same as `read`, lazily; of the 4-D files only headers are read at once.
 
-    Means over repetitions have one chunk for each subject. Refuses ``nan="drop"``, for which all values must be read.
+    A chunk is of one file, or of one subject for means over repetitions, and has 128 MB at most. A file is decoded
+    once, by a task that holds the answer of this file (for means: of this subject, and the z-scores of one file), and
+    that is then cut along the voxels. Of files with a local store each chunk is read by itself. Refuses ``nan="drop"``,
+    for which all values must be read.
     """
     if request.options.get("nan") == _DROP:
         raise SelectionError(
             f'to_dask() does not take nan="{_DROP}": which voxels stay is known when all values are read; '
             "use read(), or compute the array and drop its voxels with NaN then"
         )
-    matrix, rows = _planned(request)
-    return _labelled(request, matrix, rows, matrix.to_dask())
+    planned = partial(_planned, once=True)
+    matrix, rows = planned(request)
+    return _labelled(request, matrix, rows, lazy.to_dask(request, matrix, planned))
 
 
 def optimize(request: Request) -> None:
@@ -117,15 +122,15 @@ class _Block:
     table: pd.DataFrame
 
 
-def _planned(request: Request) -> tuple[Matrix, pd.DataFrame]:
-    """Return where the values come from and what the rows are."""
+def _planned(request: Request, *, once: bool = False) -> tuple[Matrix, pd.DataFrame]:
+    """Return where the values come from, with files read only `once` or as memory has it, and what the rows are."""
     options = request.options
     axes = with_ceilings(request, reaching(request, voxel_axes(request)))
     files = [_of_file(request, file, axes[owner_of(request, file)]) for file in request.files]
     average = options.get("average")
-    blocks = (
-        files if average is None else _averaged(files, request.artifact.options["average"].choices[average], average)
-    )
+    blocks = files
+    if average is not None:
+        blocks = _averaged(files, request.artifact.options["average"].choices[average], average, once)
     rows = stack([block.table for block in blocks])
     if average is None:
         rows[REPETITION] = repetitions(rows, dict(blocks[0].owner))
@@ -146,19 +151,19 @@ def _of_file(request: Request, file: LocalFile, axis: Axis) -> _Block:
     return _Block(axis.owner, part, table.iloc[volumes])
 
 
-def _averaged(blocks: Sequence[_Block], column: str, row: str) -> list[_Block]:
+def _averaged(blocks: Sequence[_Block], column: str, row: str, once: bool) -> list[_Block]:
     """Return for each owner the mean of the trials that agree in a column, in the order of first appearance."""
     owners = dict.fromkeys(block.owner for block in blocks)
-    return [_mean(owner, [block for block in blocks if block.owner == owner], column, row) for owner in owners]
+    return [_mean(owner, [block for block in blocks if block.owner == owner], column, row, once) for owner in owners]
 
 
-def _mean(owner: Owner, blocks: Sequence[_Block], column: str, row: str) -> _Block:
+def _mean(owner: Owner, blocks: Sequence[_Block], column: str, row: str, once: bool) -> _Block:
     numbers, names = pd.factorize(np.concatenate([block.table[column].to_numpy(object) for block in blocks]))
     ends = np.cumsum([len(block.table) for block in blocks])[:-1]
     parts = [block.part for block in blocks if isinstance(block.part, Volumes)]
     counts = np.bincount(numbers, minlength=len(names))
     table = pd.DataFrame({row: names, _COUNT: counts}).assign(**dict(owner))
-    return _Block(owner, Mean(parts, np.split(numbers, ends)), table)
+    return _Block(owner, Mean(parts, np.split(numbers, ends), once), table)
 
 
 def _labelled(request: Request, matrix: Matrix, rows: pd.DataFrame, answer: Any) -> xr.DataArray:

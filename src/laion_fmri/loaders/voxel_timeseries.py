@@ -13,10 +13,10 @@ import numpy as np
 import xarray as xr
 
 from laion_fmri.catalog.models import Artifact
-from laion_fmri.loaders import Request
+from laion_fmri.loaders import Request, lazy
 from laion_fmri.loaders.labels import labelled
 from laion_fmri.loaders.matrix import Matrix
-from laion_fmri.loaders.nifti import read_header, require_same_grid
+from laion_fmri.loaders.nifti import Header, read_header, require_same_grid
 from laion_fmri.loaders.parts import Volumes
 from laion_fmri.loaders.series import NiftiSeries
 from laion_fmri.loaders.timeline import time_coords
@@ -60,11 +60,18 @@ def read(request: Request) -> xr.DataArray:
 
 def to_dask(request: Request) -> xr.DataArray:
     """Return the same as `read`, one chunk for each file."""
-    return _labelled(request, Matrix.to_dask)
+    return _labelled(request, lambda matrix: lazy.to_dask(request, matrix, _planned))
 
 
 def _labelled(request: Request, fetch: Callable[[Matrix], Any]) -> xr.DataArray:
     time, voxel = request.artifact.layout.dims
+    matrix, headers = _planned(request)
+    coords = {**voxel_coords(matrix.axes, voxel), **time_coords(request.files, headers, time)}
+    return labelled(request, fetch(matrix), (time, voxel), coords, [axis.header for axis in matrix.axes])
+
+
+def _planned(request: Request) -> tuple[Matrix, list[Header]]:
+    """Return where the values come from, and the headers of the files."""
     axes = voxel_axes(request)
     headers = [read_header(file.path) for file in request.files]
     parts = {}
@@ -73,6 +80,4 @@ def _labelled(request: Request, fetch: Callable[[Matrix], Any]) -> xr.DataArray:
         require_same_grid(header, axes[owner].header)
         parts[row, list(axes).index(owner)] = Volumes(NiftiSeries(header), np.arange(header.volumes))
     heights = [header.volumes for header in headers]
-    matrix = Matrix(heights, list(axes.values()), parts, np.dtype(request.artifact.layout.dtype))
-    coords = {**voxel_coords(axes.values(), voxel), **time_coords(request.files, headers, time)}
-    return labelled(request, fetch(matrix), (time, voxel), coords, [axis.header for axis in axes.values()])
+    return Matrix(heights, list(axes.values()), parts, np.dtype(request.artifact.layout.dtype)), headers

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
@@ -64,8 +64,11 @@ class Axis:
     def __len__(self) -> int:
         return len(self.positions)
 
-    def keep(self, wanted: Array) -> Axis:
-        """Return the axis with the voxels where `wanted` is True."""
+    def __getstate__(self) -> dict[str, Any]:
+        return {one.name: getattr(self, one.name) for one in fields(self)}  # and nothing that was worked out of these
+
+    def keep(self, wanted: Array | slice) -> Axis:
+        """Return the axis with the voxels where `wanted` is True, or with those of a slice."""
         values = {name: array[wanted] for name, array in self.values.items()}
         return replace(self, positions=self.positions[wanted], columns=self.columns[wanted], values=values)
 
