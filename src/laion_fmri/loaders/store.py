@@ -221,11 +221,8 @@ def series_of(request: Request, file: LocalFile, axis: Axis) -> Series:
         series = open_store(store, request, file, axis)
         if not isinstance(series, str):
             return series
-        warnings.warn(
-            f"the store {store} is not used: {series}; write it anew: {_command(request, file)}",
-            UserWarning,
-            stacklevel=2,
-        )
+        message = f"the store {store} is not used: {series}; run: {_command(request, file)}"
+        warnings.warn(message, UserWarning, stacklevel=2)
     header = read_header(file.path)
     require_same_grid(header, axis.header)
     return NiftiSeries(header)
