@@ -74,7 +74,8 @@ def _pieces(matrix: Matrix, column: int) -> list[slice]:
     voxels = len(matrix.axes[column])
     tallest = max(height for row, height in enumerate(matrix.heights) if (row, column) in matrix.parts)
     most = int(parse_bytes(dask.config.get("array.chunk-size")))
-    count = max(1, min(voxels, -(-tallest * voxels * matrix.dtype.itemsize // most)))
+    widest = max(1, most // max(1, tallest * matrix.dtype.itemsize))
+    count = max(1, -(-voxels // widest))
     return [slice(*ends) for ends in pairwise(voxels * number // count for number in range(count + 1))]
 
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from laion_fmri.loaders.streams import Stream
 
 Picker = Callable[[Stream, int], NDArray[Any]]
-"""Gives the wanted voxels of the volume that begins at a byte of a stream, as they are stored, good until the next call.
+"""Gives the wanted voxels of the volume that begins at a byte of a stream, as they are stored, until the next call.
 
 Raises EOFError if the data end before the last of them.
 """
