@@ -185,6 +185,10 @@ class OfflineError(RemoteError):
     exit_code = 4
 
 
+class DataDirError(LaionFMRIError, OSError):
+    """Something in the data directory is in the way, or cannot be written."""
+
+
 class NoSpaceError(LaionFMRIError, OSError):
     """The file system of the data directory is too full for the plan."""
 

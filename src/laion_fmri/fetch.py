@@ -23,9 +23,10 @@ from laion_fmri.errors import NoMatchingDataError
 from laion_fmri.progress import OnEvent, progress
 from laion_fmri.selection import DownloadRequest
 from laion_fmri.storage.bucket import Bucket
-from laion_fmri.storage.disk import free_bytes, local_sizes
+from laion_fmri.storage.disk import free_bytes
 from laion_fmri.storage.origin import Origin
 from laion_fmri.storage.plan import Action, Plan, RemoteFile, planned, wanted_files
+from laion_fmri.storage.receipts import local_files
 from laion_fmri.storage.remote import Client
 from laion_fmri.storage.transfer import Denied, Done, Event, Failed, transfer
 from laion_fmri.storage.website import Website
@@ -163,10 +164,10 @@ def _nothing(catalog: CatalogFile, request: DownloadRequest, subject: str, bucke
 
 
 def _plan(catalog: CatalogFile, wanted: Sequence[tuple[Tree, RemoteFile]], bucket: Bucket, root: Path) -> Plan:
-    sizes = local_sizes(root, (local_path(file.key, catalog.entities) for _, file in wanted))
+    here = local_files(root, (local_path(file.key, catalog.entities) for _, file in wanted))
     held_out = held_out_test(catalog.remote.held_out, catalog.entities)
-    files = planned(wanted, held_out, catalog.entities, sizes)
-    return Plan(bucket.url, str(root), free_bytes(root), files)
+    files = planned(wanted, held_out, catalog.entities, here)
+    return Plan(bucket.url, str(root), catalog.dataset.release, free_bytes(root), files)
 
 
 def policies(catalog: CatalogFile, request: DownloadRequest) -> list[Acknowledge]:

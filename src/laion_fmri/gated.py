@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property
 from glob import escape
@@ -18,10 +20,11 @@ from laion_fmri.errors import AccessServiceError, OfflineError
 from laion_fmri.fetch import Report, listing, run
 from laion_fmri.selection import DownloadRequest
 from laion_fmri.storage.bucket import Bucket
-from laion_fmri.storage.digest import sha256_of
-from laion_fmri.storage.disk import free_bytes, local_sizes
+from laion_fmri.storage.digests import file_digest
+from laion_fmri.storage.disk import free_bytes
 from laion_fmri.storage.online import is_offline
-from laion_fmri.storage.plan import Action, Plan, PlannedFile, RemoteFile, decide
+from laion_fmri.storage.plan import Action, Local, Plan, PlannedFile, RemoteFile, decide
+from laion_fmri.storage.receipts import Receipt, local_files, write
 from laion_fmri.storage.remote import client
 
 
@@ -62,7 +65,8 @@ class Gated:
             If the service cannot be asked, or does not have a file.
         """
         files = self._local() if is_offline() else [self._planned(key) for key in self._artifact.tree.files]
-        return Plan(self._permit.client.url, str(self._root), free_bytes(self._root), tuple(files))
+        release = self._artifact.dataset.release
+        return Plan(self._permit.client.url, str(self._root), release, free_bytes(self._root), tuple(files))
 
     def _local(self) -> Iterable[PlannedFile]:
         """Take the files that are here as they are."""
@@ -78,15 +82,37 @@ class Gated:
     def _planned(self, key: str) -> PlannedFile:
         remote = self._served(key) or self._public(key)
         path = local_path(key, self._artifact.entities)
-        action, reason = decide(path, remote.size, local_sizes(self._root, [path]).get(path))
-        if action is Action.SKIP and remote.sha256 and sha256_of(self._root, path) != remote.sha256:
-            action, reason = Action.DOWNLOAD, "here with another content"
-        return self._file(remote, action, reason)
+        here = local_files(self._root, [path]).get(path)
+        if here and remote.sha256 and here.size == remote.size and here.sha256 is None:
+            here = self._hashed(path, remote, here)
+        return self._file(remote, *decide(path, remote, here), here)
 
-    def _file(self, remote: RemoteFile, action: Action, reason: str) -> PlannedFile:
+    def _hashed(self, path: str, remote: RemoteFile, here: Local) -> Local:
+        """Compute the checksum of a file that came from elsewhere; one that is right gets a receipt, for next time."""
+        sha256 = file_digest(self._root / path, "sha256")
+        if sha256 == remote.sha256:
+            with suppress(OSError):  # a data directory that cannot be written is read all the same
+                write(self._root, [self._receipt(path, remote, here)])
+        return here._replace(sha256=sha256)
+
+    def _receipt(self, path: str, remote: RemoteFile, here: Local) -> Receipt:
+        return Receipt(
+            path=path,
+            key=remote.key,
+            remote=self._permit.client.url,
+            tree=self._artifact.tree.name,
+            release=self._artifact.dataset.release,
+            size=remote.size,
+            sha256=remote.sha256,
+            mtime_ns=here.mtime_ns,
+            at=time.time(),
+        )
+
+    def _file(self, remote: RemoteFile, action: Action, reason: str, here: Local | None = None) -> PlannedFile:
         path = local_path(remote.key, self._artifact.entities)
         tree = self._artifact.tree.name
-        return PlannedFile(remote.key, path, remote.size, tree, action, reason, remote.etag, remote.sha256)
+        size = here.size if here else None
+        return PlannedFile(remote.key, path, remote.size, tree, action, reason, remote.etag, remote.sha256, size)
 
     def _served(self, key: str) -> RemoteFile | None:
         file = self._permit.manifest.file(key.rpartition("/")[2])

@@ -28,9 +28,10 @@ from laion_fmri.gated import Gated
 from laion_fmri.loaders import STORED, Allocate, Loader, LocalFile, Request, get_loader
 from laion_fmri.missing import Chosen, lost_value, missing_text
 from laion_fmri.selection import usable_jobs
-from laion_fmri.storage.disk import free_bytes, local_sizes
+from laion_fmri.storage.disk import free_bytes
 from laion_fmri.storage.find import expected_files
 from laion_fmri.storage.plan import Plan, RemoteFile, planned
+from laion_fmri.storage.receipts import local_files
 from laion_fmri.storage.remote import Client, client
 from laion_fmri.stores import stores_folder
 
@@ -135,9 +136,9 @@ class Source:
             for file in self._remote_files(files, chosen, listings):
                 wanted.setdefault(file.key, (files.tree, file))
         held_out = held_out_test(self.artifact.remote.held_out, entities)
-        sizes = local_sizes(root, (local_path(key, entities) for key in wanted))
-        decided = planned(wanted.values(), held_out, entities, sizes)
-        return Plan(remote.url, str(root), free_bytes(root), decided)
+        here = local_files(root, (local_path(key, entities) for key in wanted))
+        decided = planned(wanted.values(), held_out, entities, here)
+        return Plan(remote.url, str(root), self.artifact.dataset.release, free_bytes(root), decided)
 
     def _specs(self) -> Iterator[tuple[FileSpec, Mapping[str, tuple[str, ...] | None]]]:
         yield self.artifact, self.choice.entities

@@ -28,6 +28,7 @@ class Links:
 
     def __init__(self, permit: Permit, connections: int = 1) -> None:
         self._permit = permit
+        self.etag_is_md5 = False
         own = urlsplit(permit.client.url).hostname or ""
         self._http = Http([own, *permit.policy.service.hosts], connections)
         self._worn: dict[str, Link] = {}

@@ -39,6 +39,7 @@ class Bucket:
 
     def __init__(self, remote: S3Remote, connections: int = 1) -> None:
         self.url = remote.url
+        self.etag_is_md5 = remote.anonymous  # a bucket that is not public may be encrypted, and has other ETags then
         self._remote = remote
         self._connections = connections
         self._lock = Lock()

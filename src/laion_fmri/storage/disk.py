@@ -10,20 +10,20 @@ from collections.abc import Iterable
 from pathlib import Path
 from stat import S_ISREG
 
-_PART = re.compile(r"\..+\.[0-9a-f]{8}\.part")
+_PART = re.compile(r"\..+\.[0-9a-f]{8}\.part(\.log)?")
 
 
-def local_sizes(root: Path, paths: Iterable[str]) -> dict[str, int]:
-    """Return the size in bytes of every path below `root` that is a file."""
-    sizes = {}
+def local_stamps(root: Path, paths: Iterable[str]) -> dict[str, tuple[int, int]]:
+    """Return size in bytes and time of writing in nanoseconds of every path below `root` that is a file."""
+    stamps = {}
     for path in paths:
         try:
             found = os.stat(f"{root}/{path}")  # noqa: PTH116 - a Path for each of many files takes three times as long
         except (OSError, ValueError):
             continue
         if S_ISREG(found.st_mode):
-            sizes[path] = found.st_size
-    return sizes
+            stamps[path] = (found.st_size, found.st_mtime_ns)
+    return stamps
 
 
 def free_bytes(root: Path) -> int:

@@ -34,7 +34,15 @@ class Body:
 
 
 class Origin(Protocol):
-    """Something that gives the bytes of files, to several threads at once."""
+    """Something that gives the bytes of files, to several threads at once.
+
+    Attributes
+    ----------
+    etag_is_md5 : bool
+        Whether an ETag of 32 hexadecimal digits is the MD5 of the file.
+    """
+
+    etag_is_md5: bool
 
     def open(
         self, key: str, start: int = 0, stop: int | None = None, etag: str | None = None

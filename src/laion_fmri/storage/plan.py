@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from enum import StrEnum
-from pathlib import PurePosixPath
+from typing import NamedTuple
 
 from laion_fmri.catalog.entities import Entity
 from laion_fmri.catalog.filters import Selection, Test, key_filter
 from laion_fmri.catalog.rules import Tree
 from laion_fmri.catalog.templates import fill, local_path
+from laion_fmri.storage.names import clashes, mistake
 
 
 class Action(StrEnum):
@@ -31,6 +31,7 @@ OUTCOMES = {
     Action.REFUSE: "refused",
 }
 _MOST_SHOWN = 10
+_LEAST_MARGIN, _MARGIN = 1 << 24, 100  # bytes, and the part of what is fetched, that stay free
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,25 @@ class RemoteFile:
     sha256: str | None = None
 
 
+class Local(NamedTuple):
+    """A file that is here.
+
+    Attributes
+    ----------
+    size : int
+        Bytes.
+    mtime_ns : int
+        When it was last written.
+    etag, sha256 : str, optional
+        What its receipt says of it, where it was not touched since.
+    """
+
+    size: int
+    mtime_ns: int
+    etag: str | None = None
+    sha256: str | None = None
+
+
 @dataclass(frozen=True)
 class PlannedFile:
     """A file of a plan.
@@ -75,6 +95,8 @@ class PlannedFile:
         Why.
     etag, sha256 : str, optional
         As of `RemoteFile`.
+    here : int, optional
+        Bytes of what is at its place now, if anything is.
     """
 
     key: str
@@ -85,6 +107,7 @@ class PlannedFile:
     reason: str
     etag: str | None = None
     sha256: str | None = None
+    here: int | None = None
 
 
 @dataclass(frozen=True, repr=False)
@@ -97,6 +120,8 @@ class Plan:
         Address that the files come from.
     data_dir : str
         Folder that they land in.
+    release : str
+        Release of the dataset that the catalog describes.
     free : int
         Bytes free on the file system of `data_dir`.
     files : tuple of PlannedFile
@@ -105,6 +130,7 @@ class Plan:
 
     remote: str
     data_dir: str
+    release: str
     free: int
     files: tuple[PlannedFile, ...]
 
@@ -131,14 +157,16 @@ class Plan:
 
     @property
     def fits(self) -> bool:
-        """Whether the file system has room for them."""
-        return self.bytes_to_download <= self.free
+        """Whether the file system has room for them, and a margin."""
+        needed = self.bytes_to_download
+        return not needed or needed + max(_LEAST_MARGIN, needed // _MARGIN) <= self.free
 
     def to_dict(self) -> dict[str, object]:
         """Return the plan as plain data: totals first, then every file."""
         return {
             "remote": self.remote,
             "data_dir": self.data_dir,
+            "release": self.release,
             "free_bytes": self.free,
             "bytes_to_download": self.bytes_to_download,
             "counts": {str(action): len(self.of(action)) for action in Action},
@@ -186,7 +214,7 @@ def planned(
     files: Iterable[tuple[Tree, RemoteFile]],
     held_out: Test,
     entities: Mapping[str, Entity],
-    local_sizes: Mapping[str, int],
+    local: Mapping[str, Local],
 ) -> tuple[PlannedFile, ...]:
     """Decide for each wanted file what happens to it.
 
@@ -198,38 +226,54 @@ def planned(
         Tells the keys that the remote gives to nobody.
     entities : mapping of str to Entity
         Grammar that turns keys into local paths.
-    local_sizes : mapping of str to int
-        Size of every local path that exists.
+    local : mapping of str to Local
+        What is here, by local path.
     """
     placed = [(tree, file, local_path(file.key, entities)) for tree, file in files]
-    claims = Counter(path for _, _, path in placed)
+    refused = clashes([path for _, _, path in placed])
     decided = []
     for tree, file, path in placed:
-        if held_out(file.key):
-            action, reason = Action.HELD_OUT, "not public"
-        elif claims[path] > 1:
-            action, reason = Action.REFUSE, "another key has the same local path"
-        else:
-            action, reason = decide(path, file.size, local_sizes.get(path))
-        decided.append(PlannedFile(file.key, path, file.size, tree.name, action, reason, file.etag, file.sha256))
+        here = local.get(path)
+        action, reason = (
+            (Action.HELD_OUT, "not public") if held_out(file.key) else decide(path, file, here, refused.get(path))
+        )
+        size = here.size if here else None
+        decided.append(PlannedFile(file.key, path, file.size, tree.name, action, reason, file.etag, file.sha256, size))
     return tuple(decided)
 
 
-def decide(path: str, size: int, local_size: int | None) -> tuple[Action, str]:
-    """Decide about one file from its listed size and the size it has here (None: not here).
+def decide(path: str, file: RemoteFile, local: Local | None, clash: str | None = None) -> tuple[Action, str]:
+    """Decide about one file.
+
+    Parameters
+    ----------
+    path : str
+        Where it would land, relative to the data directory.
+    file : RemoteFile
+        What the remote has.
+    local : Local or None
+        What is here. Where its checksum is not known, the size decides.
+    clash : str, optional
+        Why it cannot lie beside other files.
 
     Examples
     --------
-    >>> decide("participants.tsv", 10, 10)
+    >>> decide("participants.tsv", RemoteFile("participants.tsv", 10), Local(10, 0))
     (<Action.SKIP: 'skip'>, 'already here')
-    >>> decide("../outside", 10, None)[0]
+    >>> decide("betas.h5", RemoteFile("betas.h5", 10, etag='"2"'), Local(10, 0, etag='"1"'))
+    (<Action.DOWNLOAD: 'download'>, 'changed since it was downloaded')
+    >>> decide("../outside", RemoteFile("../outside", 10), None)[0]
     <Action.REFUSE: 'refuse'>
     """
-    parts = PurePosixPath(path).parts
-    if not parts or path.startswith("/") or {"..", "."} & {*path.split("/")} or not path.isprintable():
-        return Action.REFUSE, "its name would lead out of the data directory"
-    if local_size is None:
+    why_not = clash or mistake(path)
+    if why_not:
+        return Action.REFUSE, why_not
+    if local is None:
         return Action.DOWNLOAD, "not here yet"
-    if local_size == size:
-        return Action.SKIP, "already here"
-    return Action.DOWNLOAD, f"here with {local_size} bytes"
+    if local.size != file.size:
+        return Action.DOWNLOAD, f"here with {local.size} bytes"
+    if file.sha256 and local.sha256 and file.sha256 != local.sha256:
+        return Action.DOWNLOAD, "here with another content"
+    if file.etag and local.etag and file.etag != local.etag:
+        return Action.DOWNLOAD, "changed since it was downloaded"
+    return Action.SKIP, "already here"

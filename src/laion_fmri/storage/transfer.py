@@ -1,29 +1,34 @@
 """Carrying out a plan: the only code that writes data into the data directory.
 
-A file is written beside its final path under a private name, checked for its size and renamed, so that a final path
-holds a whole file or none. What happens comes out as events; nothing is printed here.
+A file is written beside its final path under a private name, checked, brought to the disk and renamed, so that a final
+path holds a whole file or none; then it gets a receipt. What happens comes out as events; nothing is printed here.
 """
 
 from __future__ import annotations
 
 import errno
-import hashlib
 import os
 import queue
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event as Flag
-from typing import BinaryIO
 
-from laion_fmri.errors import DeniedError, LaionFMRIError, NoSpaceError, RemoteError
-from laion_fmri.storage.disk import part_of
+from laion_fmri.errors import DataDirError, DeniedError, LaionFMRIError, NoSpaceError, RemoteError
+from laion_fmri.storage import pieces
+from laion_fmri.storage.disk import free_bytes
+from laion_fmri.storage.folders import Folders
 from laion_fmri.storage.origin import Origin
 from laion_fmri.storage.plan import Action, Plan, PlannedFile
+from laion_fmri.storage.pull import Pull, Pulled, Told
+from laion_fmri.storage.receipts import Journal, Receipt
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
+_READ_ONLY = errno.EROFS
+_HANDLES = {errno.EMFILE, errno.ENFILE}
 
 
 @dataclass(frozen=True)
@@ -39,6 +44,13 @@ class Started(Event):
 
 
 @dataclass(frozen=True)
+class Resumed(Event):
+    """Some bytes of it are here from an earlier run."""
+
+    bytes: int
+
+
+@dataclass(frozen=True)
 class Advanced(Event):
     """Some more bytes of it came over the wire."""
 
@@ -46,8 +58,17 @@ class Advanced(Event):
 
 
 @dataclass(frozen=True)
+class Dropped(Event):
+    """Some bytes that were here, or came, are of no use; they have to come again."""
+
+    bytes: int
+
+
+@dataclass(frozen=True)
 class Done(Event):
-    """It is whole, at its final path."""
+    """It is whole, at its final path; `pulled` is None where another process put it there."""
+
+    pulled: Pulled | None
 
 
 @dataclass(frozen=True)
@@ -59,7 +80,7 @@ class Denied(Event):
 
 @dataclass(frozen=True)
 class Failed(Event):
-    """It could not be had; nothing of it is left."""
+    """It could not be had; nothing of it is at its final path."""
 
     error: LaionFMRIError | OSError
 
@@ -69,8 +90,11 @@ class Failed(Event):
         return str(self.error)
 
 
+ENDS = (Done, Denied, Failed)
+
+
 def transfer(plan: Plan, origin: Origin, n_jobs: int = 1) -> Iterator[Event]:
-    """Fetch the files of a plan, `n_jobs` at a time.
+    """Fetch the files of a plan, `n_jobs` at a time, and the parts of large ones side by side.
 
     Parameters
     ----------
@@ -84,95 +108,169 @@ def transfer(plan: Plan, origin: Origin, n_jobs: int = 1) -> Iterator[Event]:
     Yields
     ------
     Event
-        `Started`, `Advanced`, then `Done`, `Denied` or `Failed` for each file.
+        `Started`, any number of `Resumed`, `Advanced` and `Dropped`, then `Done`, `Denied` or `Failed` for each file.
 
     Raises
     ------
     NoSpaceError
         If the plan does not fit, before the first byte; or as soon as the disk is full.
+    DataDirError
+        If the data directory cannot be written at all.
     """
     if not plan.fits:
         raise no_space(plan)
-    events: queue.SimpleQueue[Event] = queue.SimpleQueue()
-    stop = Flag()
     files = plan.of(Action.DOWNLOAD)
+    if not files:
+        return
     root = Path(plan.data_dir)
-    open_ends = len(files)
-    with _workers(n_jobs, stop) as pool:
+    folders = Folders(root)
+    with Journal(root) as journal, _crew(n_jobs, origin) as crew:
         for file in files:
-            pool.submit(_fetch, file, root, origin, events.put, stop)
-        while open_ends:
-            event = events.get()
-            if isinstance(event, Failed) and getattr(event.error, "errno", None) in _FULL:
-                raise no_space(plan) from event.error
+            crew.start(file, folders)
+        for event in crew.events(len(files)):
+            if isinstance(event, Failed):
+                _end_of_all(event.error, plan)
+            if isinstance(event, Done) and event.pulled:
+                with _no_more_room(plan):
+                    journal.add(_receipt(plan, event.file, event.pulled))
             yield event
-            open_ends -= isinstance(event, Done | Denied | Failed)
+        folders.flush()
 
 
-def no_space(plan: Plan) -> NoSpaceError:
-    """Return the error for a plan that does not fit, with the numbers."""
-    return NoSpaceError(
-        f"{plan.data_dir}: the files need {plan.bytes_to_download:,} bytes and {plan.free:,} were free; "
-        "make room, name fewer sessions, or move the data directory with: laion-fmri config --data-dir PATH"
+def _receipt(plan: Plan, file: PlannedFile, pulled: Pulled) -> Receipt:
+    digest = {pulled.algorithm: pulled.digest}
+    return Receipt(
+        path=file.path,
+        key=file.key,
+        remote=plan.remote,
+        tree=file.tree,
+        release=plan.release,
+        size=file.size,
+        etag=file.etag,
+        mtime_ns=pulled.mtime_ns,
+        at=time.time(),
+        **digest,
     )
 
 
 @contextmanager
-def _workers(n_jobs: int, stop: Flag) -> Iterator[ThreadPoolExecutor]:
-    """Give a pool that is told to stop, and waited for, however its block ends."""
-    pool = ThreadPoolExecutor(max_workers=n_jobs, thread_name_prefix="transfer")
+def _no_more_room(plan: Plan) -> Iterator[None]:
     try:
-        yield pool
-    finally:
-        stop.set()
-        pool.shutdown(wait=True, cancel_futures=True)
+        yield
+    except OSError as error:
+        _end_of_all(error, plan)
+        raise
 
 
-def _fetch(file: PlannedFile, root: Path, origin: Origin, tell: Callable[[Event], None], stop: Flag) -> None:
-    tell(Started(file))
-    try:
-        _publish(file, root, origin, tell, stop)
-    except DeniedError as error:
-        tell(Denied(file, str(error)))
-    except (LaionFMRIError, OSError) as error:
-        tell(Failed(file, error))
-    except Exception as error:  # a file that ends without an event would hang the queue
-        tell(Failed(file, RemoteError(f"{file.key}: {type(error).__name__}: {error}")))
-    else:
-        tell(Done(file))
+def _end_of_all(error: LaionFMRIError | OSError, plan: Plan) -> None:
+    """Raise what ends the whole transfer, and not only that of a file."""
+    code = getattr(error, "errno", None)
+    if code in _FULL:
+        raise no_space(plan) from error
+    if code == _READ_ONLY:
+        raise DataDirError(
+            f"{plan.data_dir} cannot be written: its file system is read-only; download where it can be written, or "
+            "choose another data directory with: laion-fmri config --data-dir PATH"
+        ) from error
 
 
-def _publish(file: PlannedFile, root: Path, origin: Origin, tell: Callable[[Event], None], stop: Flag) -> None:
-    target = root / file.path
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with _private(target) as (part, out), origin.open(file.key, etag=file.etag) as body:
-        received, digest = 0, hashlib.sha256()
-        for chunk in body.chunks:
-            if stop.is_set():
-                raise RemoteError(f"{file.key}: stopped; run the same again to continue")
-            out.write(chunk)
-            digest.update(chunk)
-            received += len(chunk)
-            tell(Advanced(file, len(chunk)))
-        if received != file.size:
-            raise RemoteError(
-                f"{file.key}: got {received:,} of {file.size:,} bytes; run the same again to fetch it anew"
-            )
-        if file.sha256 not in (None, digest.hexdigest()):
-            raise RemoteError(
-                f"{file.key}: its SHA-256 is {digest.hexdigest()}, not {file.sha256}; run the same again later"
-            )
-        out.flush()
-        os.fsync(out.fileno())
-        part.replace(target)
+def no_space(plan: Plan) -> NoSpaceError:
+    """Return the error for a plan that does not fit, or did not, with the numbers."""
+    free = free_bytes(Path(plan.data_dir))
+    hint = ""
+    if plan.fits and _no_more_files(plan.data_dir):
+        hint = "; the file system has room for bytes, but not for more files (inodes)"
+    elif plan.fits and free > plan.bytes_to_download:
+        hint = "; a quota may be full"
+    return NoSpaceError(
+        f"{plan.data_dir}: the files need {plan.bytes_to_download:,} bytes, {plan.free:,} were free, {free:,} are "
+        f"now{hint}; make room, name fewer sessions, or move the data directory with: laion-fmri config --data-dir PATH"
+    )
+
+
+def _no_more_files(folder: str) -> bool:
+    with suppress(AttributeError, OSError):
+        found = os.statvfs(folder)
+        return found.f_files > 0 and found.f_favail == 0
+    return False
+
+
+class _Crew:
+    """The threads of a transfer, and what they tell."""
+
+    def __init__(self, n_jobs: int, origin: Origin) -> None:
+        self._origin = origin
+        self._told: queue.SimpleQueue[Event] = queue.SimpleQueue()
+        self._stop = Flag()
+        self._files = ThreadPoolExecutor(n_jobs, thread_name_prefix="transfer")
+        self._lanes = ThreadPoolExecutor(pieces.LANES, thread_name_prefix="lane")
+
+    def start(self, file: PlannedFile, folders: Folders) -> None:
+        """Fetch a file as soon as a thread is free."""
+        self._files.submit(self._fetch, file, folders)
+
+    def events(self, count: int) -> Iterator[Event]:
+        """Yield what happens until so many files have ended."""
+        while count:
+            event = self._told.get()
+            yield event
+            count -= isinstance(event, ENDS)
+
+    def end(self, early: bool) -> None:
+        """Wait for the threads; early, what they do is broken off."""
+        if early:
+            self._stop.set()
+            self._origin.stop()
+        self._files.shutdown(wait=True, cancel_futures=True)
+        self._lanes.shutdown(wait=True, cancel_futures=True)
+
+    def _fetch(self, file: PlannedFile, folders: Folders) -> None:
+        tell = self._told.put
+        tell(Started(file))
+        try:
+            tell(Done(file, self._pulled(file, folders, tell)))
+        except DeniedError as error:
+            tell(Denied(file, str(error)))
+        except OSError as error:
+            tell(Failed(file, error if isinstance(error, LaionFMRIError) else _explained(error, file)))
+        except Exception as error:  # a file that ends without an event would hang the queue
+            tell(Failed(file, RemoteError(f"{file.key}: {type(error).__name__}: {error}")))
+
+    def _pulled(self, file: PlannedFile, folders: Folders, tell: Callable[[Event], None]) -> Pulled | None:
+        target = folders.place(file.path)
+        if file.here != file.size and _size(target) == file.size:  # another process was faster
+            tell(Resumed(file, file.size))
+            return None
+        told = Told(
+            came=lambda count: tell(Advanced(file, count)),
+            kept=lambda count: tell(Resumed(file, count)) if count else None,
+            lost=lambda count: tell(Dropped(file, count)) if count else None,
+        )
+        return Pull(file, target, self._origin, told=told, stop=self._stop, lanes=self._lanes).run()
 
 
 @contextmanager
-def _private(target: Path) -> Iterator[tuple[Path, BinaryIO]]:
-    """Open a file beside `target` that is gone at the end, unless it was renamed."""
-    part = part_of(target)
+def _crew(n_jobs: int, origin: Origin) -> Iterator[_Crew]:
+    """Give threads that are waited for, however the block ends."""
+    crew, early = _Crew(n_jobs, origin), True
     try:
-        with part.open("xb") as out:
-            yield part, out
+        yield crew
+        early = False
     finally:
-        part.unlink(missing_ok=True)
+        crew.end(early)
+
+
+def _size(path: Path) -> int | None:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return None
+
+
+def _explained(error: OSError, file: PlannedFile) -> OSError:
+    """Return an error of the system with what to do, where there is something to do."""
+    if error.errno in _HANDLES:
+        return DataDirError(
+            f"{file.path}: too many files are open; raise the limit (ulimit -n 4096) or use fewer --n-jobs"
+        )
+    return error

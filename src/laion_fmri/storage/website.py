@@ -37,6 +37,7 @@ class Website:
         self.url = (os.environ.get(remote.variable) or remote.url).rstrip("/")
         own = (urlsplit(url).hostname for url in (self.url, remote.url))
         self._http = Http([*filter(None, own), *remote.hosts], max(_ASKED_AT_ONCE, connections))
+        self.etag_is_md5 = False
 
     def files(self, keys: Iterable[str]) -> Iterator[RemoteFile]:
         """Yield those of some files that are there.

@@ -1,0 +1,218 @@
+"""A file that is not whole yet: a private one beside its final path, of which a later run keeps what it can.
+
+Names are ``.<name>.<version>.<chance>.part``. What is finished of a large file, and is on the disk, stands line by line
+in ``....part.log``. Only the process that made a private file ever writes into it: another one copies what is
+finished into a file of its own, because two writers of one file are how a published file changes afterwards.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from threading import Event, Lock
+
+from laion_fmri.storage import retry, system
+from laion_fmri.storage.pieces import Span, joined
+
+_LONGEST_NAME = 120  # characters of the final name within a private one
+_ABANDONED = 86_400  # seconds after which a private file belongs to no living process
+_POLL = 0.5
+_READ_ONLY = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+
+
+def version_of(*identity: object) -> str:
+    """Return the short name of one version of a file, from all that tells it from others."""
+    return hashlib.sha256("\n".join(map(str, identity)).encode()).hexdigest()[:8]
+
+
+class Partial:
+    """A new private file beside a target.
+
+    Parameters
+    ----------
+    target : Path
+        The final path.
+    version : str
+        As of `version_of`.
+    logged : bool
+        Whether what is finished of it is kept for a later run.
+
+    Attributes
+    ----------
+    fd : int
+        The open file.
+    done : list of (start, stop)
+        What is finished, in order.
+    """
+
+    def __init__(self, target: Path, version: str, logged: bool) -> None:
+        self.target = target
+        self.path = target.with_name(f"{_stem(target, version)}{uuid.uuid4().hex[:8]}.part")
+        self.logged = logged
+        self.done: list[Span] = []
+        self._lock = Lock()
+        self._log: int | None = None
+        self.fd = system.create(self.path)
+        if logged:
+            system.lock(self.fd)
+
+    def write(self, data: bytes | memoryview, place: int) -> None:
+        """Write bytes at a place."""
+        system.write(self.fd, data, place)
+
+    def finish(self, start: int, stop: int) -> None:
+        """Note that a part is whole; where it is for a later run too, it is on the disk before that is written down."""
+        if start < stop and self.logged:
+            system.flush(self.fd)
+            with self._lock:
+                if self._log is None:
+                    self._log = system.create(log_of(self.path))
+                system.append(self._log, f"{start} {stop}\n")
+        with self._lock:
+            self.done = joined([*self.done, (start, stop)])
+
+    def restart(self) -> None:
+        """Forget what is finished."""
+        with self._lock:
+            self.done = []
+            if self._log is not None:
+                os.ftruncate(self._log, 0)
+                os.lseek(self._log, 0, os.SEEK_SET)
+
+    def adopt(self, other: Path) -> None:
+        """Copy what is finished of another private file of the same version."""
+        source = os.open(other, _READ_ONLY)
+        try:
+            size = os.fstat(source).st_size
+            for start, stop in finished(other):
+                if stop <= size:
+                    system.copy(source, self.fd, start, stop)
+                    self.finish(start, stop)
+        finally:
+            os.close(source)
+
+    def publish(self) -> os.stat_result:
+        """Put the file in its final place, whole and on the disk; return what the file system says of it."""
+        system.flush(self.fd)
+        system.publish(self.path, self.target)
+        return os.fstat(self.fd)
+
+    def close(self, keep: bool) -> None:
+        """End the file; `keep` leaves what is finished of it for a later run."""
+        os.close(self.fd)
+        if self._log is not None:
+            os.close(self._log)
+        if not (keep and self.done and self.logged):
+            system.remove(self.path)
+            if self.logged:
+                system.remove(log_of(self.path))
+
+
+def _stem(target: Path, version: str) -> str:
+    return f".{target.name[:_LONGEST_NAME]}.{version}."
+
+
+def log_of(part: Path) -> Path:
+    """Return the file that says what is finished of a private file."""
+    return part.with_name(f"{part.name}.log")
+
+
+def finished(part: Path) -> list[Span]:
+    """Return what is finished of a private file; a line that was cut off does not count."""
+    spans = []
+    with suppress(OSError), os.fdopen(os.open(log_of(part), _READ_ONLY), "rb") as log:
+        *lines, _ = log.read().split(b"\n")
+        for line in lines:
+            start, _, stop = line.partition(b" ")
+            if start.isdigit() and stop.isdigit():
+                spans.append((int(start), int(stop)))
+    return joined(spans)
+
+
+def leftovers(target: Path, version: str) -> list[Path]:
+    """Return the private files of a version of a target, those with most finished first."""
+    stem = _stem(target, version)
+    with suppress(OSError):
+        parts = [path for path in target.parent.iterdir() if path.name.startswith(stem) and path.suffix == ".part"]
+        return sorted(parts, key=lambda path: -sum(stop - start for start, stop in finished(path)))
+    return []
+
+
+def take_over(partial: Partial, version: str, stop: Event) -> bool:
+    """Go on with what earlier runs left of a file, and wait for a process that is at it.
+
+    Returns
+    -------
+    bool
+        False where another process finished, or gave up, and its private file is gone.
+    """
+    for other in leftovers(partial.target, version):
+        if other == partial.path:
+            continue
+        with _owned(other) as alive:
+            if alive is True and not _wait_for(other, stop):
+                return False
+            with suppress(FileNotFoundError):
+                partial.adopt(other)
+            if alive is False:
+                system.remove(other)
+                system.remove(log_of(other))
+    return True
+
+
+@contextmanager
+def _owned(part: Path) -> Iterator[bool | None]:
+    """Tell whether a living process writes a private file; None where the file system cannot tell and it rests.
+
+    While the block runs, no other process takes it over.
+    """
+    try:
+        fd = os.open(part, _READ_ONLY)
+    except OSError:
+        yield None
+        return
+    try:
+        locked = system.lock(fd)
+        if locked is None:
+            yield True if _age(part) < retry.PATIENCE.window else None
+        else:
+            yield not locked
+    finally:
+        os.close(fd)
+
+
+def _wait_for(part: Path, stop: Event) -> bool:
+    """Wait while another process makes progress; tell whether its private file is still there then."""
+    last, since = _progress(part), system.clock()
+    while part.exists() and not stop.is_set() and system.clock() - since < retry.PATIENCE.window:
+        system.wait(_POLL, stop)
+        now = _progress(part)
+        if now != last:
+            last, since = now, system.clock()
+    return part.exists()
+
+
+def _progress(part: Path) -> tuple[int, int]:
+    with suppress(OSError):
+        found = part.stat()
+        return found.st_size, found.st_mtime_ns
+    return 0, 0
+
+
+def _age(path: Path) -> float:
+    with suppress(OSError):
+        return time.time() - path.stat().st_mtime
+    return 0.0
+
+
+def sweep(folder: Path) -> None:
+    """Remove the private files in a folder that no process has touched for a day."""
+    with suppress(OSError):
+        for path in folder.iterdir():
+            if path.name.startswith(".") and path.name.endswith((".part", ".part.log")) and _age(path) > _ABANDONED:
+                system.remove(path)

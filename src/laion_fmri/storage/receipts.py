@@ -1,0 +1,206 @@
+"""What is known of files that were downloaded: one line of JSON for each, below ``.laion_fmri/receipts``.
+
+A process writes a file of its own and no other, so that several may write at once on any file system. Of several lines
+about one path the latest holds. Many such files are joined into one from time to time.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+import uuid
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from laion_fmri.storage import system
+from laion_fmri.storage.disk import local_stamps
+from laion_fmri.storage.plan import Local
+
+FOLDER = Path(".laion_fmri", "receipts")
+_MOST_FILES = 16
+_ABANDONED = 86_400  # seconds after which a file that is still open belongs to no living process
+_OPEN, _CLOSED = ".open.jsonl", ".jsonl"
+
+Record = Mapping[str, Any]
+
+
+class Receipt(BaseModel):
+    """What is known of a file that was downloaded.
+
+    Attributes
+    ----------
+    path : str
+        Where it is, relative to the data directory, with ``/``.
+    key : str
+        Its key.
+    remote : str
+        Address that it came from.
+    tree : str
+        Tree of the catalog that it belongs to.
+    release : str
+        Release of the dataset that the catalog described.
+    size : int
+        Bytes.
+    etag : str, optional
+        What the remote called its version; quoted, as on the wire.
+    sha256, md5 : str, optional
+        Hexadecimal digest of its bytes; one of them is there.
+    mtime_ns : int
+        When the file was last written, in nanoseconds of the Unix epoch; another time says that somebody touched it.
+    at : float
+        When it was downloaded, or found right, in seconds of the Unix epoch.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    path: str
+    key: str
+    remote: str
+    tree: str
+    release: str
+    size: Annotated[int, Field(ge=0)]
+    etag: str | None = None
+    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = None
+    md5: Annotated[str, Field(pattern="^[0-9a-f]{32}$")] | None = None
+    mtime_ns: int
+    at: float
+
+
+def local_files(root: Path, paths: Iterable[str], known: Mapping[str, Record] | None = None) -> dict[str, Local]:
+    """Return what is here of some paths below `root`, with what the receipts say.
+
+    Parameters
+    ----------
+    root : Path
+        The data directory.
+    paths : iterable of str
+        Relative to it.
+    known : mapping, optional
+        The receipts, where they are read already; see `records`.
+    """
+    stamps = local_stamps(root, paths)
+    known = records(root) if known is None and stamps else known or {}
+    found = {}
+    for path, (size, mtime_ns) in stamps.items():
+        record = known.get(path)
+        if record and record["size"] == size and record["mtime_ns"] == mtime_ns:
+            found[path] = Local(size, mtime_ns, record.get("etag"), record.get("sha256"))
+        else:
+            found[path] = Local(size, mtime_ns)
+    return found
+
+
+def records(root: Path) -> dict[str, Record]:
+    """Return the latest receipt of each path, as plain data; what cannot be read is left out."""
+    latest: dict[str, Record] = {}
+    for file in sorted((root / FOLDER).glob(f"*{_CLOSED}")):
+        for record in _lines(file):
+            known = latest.get(record["path"])
+            if known is None or known["at"] <= record["at"]:
+                latest[record["path"]] = record
+    return latest
+
+
+def _lines(file: Path) -> list[Record]:
+    with suppress(OSError):
+        lines = file.read_bytes().splitlines()
+        try:
+            found = json.loads(b"[" + b",".join(lines) + b"]")
+        except ValueError:  # its writer was stopped in the middle of a line, or somebody changed it
+            found = [record for line in lines if (record := _parsed(line)) is not None]
+        return [record for record in found if _is_record(record)]
+    return []
+
+
+def _parsed(line: bytes) -> Any:
+    with suppress(ValueError):
+        return json.loads(line)
+    return None
+
+
+def _is_record(record: Any) -> bool:
+    return isinstance(record, dict) and record.keys() >= {"path", "key", "size", "mtime_ns", "at"}
+
+
+class Journal:
+    """The receipts that this process writes.
+
+    Parameters
+    ----------
+    root : Path
+        The data directory.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._folder = root / FOLDER
+        self._fd: int | None = None
+        self._path = Path()
+
+    def add(self, receipt: Receipt) -> None:
+        """Write a receipt.
+
+        Raises
+        ------
+        OSError
+            If it cannot be written.
+        """
+        if self._fd is None:
+            system.make_folder(self._folder)
+            name = f"{int(time.time())}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
+            self._path = self._folder / f"{name}{_OPEN}"
+            self._fd = system.create(self._path)
+        system.append(self._fd, receipt.model_dump_json(exclude_none=True) + "\n")
+
+    def close(self) -> None:
+        """End the file; it is renamed, so that others may join it with more."""
+        if self._fd is not None:
+            try:
+                system.flush(self._fd)
+            finally:
+                os.close(self._fd)
+                self._fd = None
+            system.publish(self._path, self._path.with_name(self._path.name.removesuffix(_OPEN) + _CLOSED))
+            _join(self._folder)
+
+    def __enter__(self) -> Journal:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def write(root: Path, receipts: Iterable[Receipt]) -> None:
+    """Write some receipts."""
+    with Journal(root) as journal:
+        for receipt in receipts:
+            journal.add(receipt)
+
+
+def _join(folder: Path) -> None:
+    """Join many files into one, if nobody writes them any more."""
+    files = [file for file in folder.glob(f"*{_CLOSED}") if not _is_written(file)]
+    if len(files) <= _MOST_FILES:
+        return
+    latest = records(folder.parents[len(FOLDER.parts) - 1])
+    target = folder / f"{int(time.time())}-{os.getpid()}-{uuid.uuid4().hex[:8]}{_CLOSED}"
+    part = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.part")
+    try:
+        part.write_text("".join(f"{json.dumps(record)}\n" for record in latest.values()), encoding="utf-8")
+        system.publish(part, target)
+        for file in files:
+            system.remove(file)
+    finally:
+        system.remove(part)
+
+
+def _is_written(file: Path) -> bool:
+    if not file.name.endswith(_OPEN):
+        return False
+    with suppress(OSError):
+        return time.time() - file.stat().st_mtime < _ABANDONED
+    return True
