@@ -25,6 +25,8 @@ import laion_fmri
 from laion_fmri.catalog import catalog_path, load_catalog
 from laion_fmri.cli import main
 from laion_fmri.errors import DataFormatError, DataNotDownloadedError, NoSpaceError, SelectionError
+from laion_fmri.loaders.store import StoreSeries, series_of
+from laion_fmri.loaders.voxels import owner_of, voxel_axes
 from laion_fmri.source import Source
 from test_loaders import AFFINE, LABELS, Folder
 
@@ -102,6 +104,10 @@ def session(made, tmp_path):
     return Session(shutil.copytree(made, tmp_path / "data"))
 
 
+def cut_values(store):
+    os.truncate(store / "betas.zarr/betas/c.0.0", 1000)
+
+
 def bits(array):
     return np.ascontiguousarray(array.values).view(np.uint32)
 
@@ -162,11 +168,19 @@ def test_a_lazy_array_travels_with_its_store(session):
     assert_same(lazy.compute(scheduler="processes"), expected)
 
 
-def test_a_store_that_is_removed_before_a_lazy_array_is_computed_is_not_missed(session):
-    session.betas.optimize()
-    lazy = session.betas.to_dask(roi="V1v")
-    shutil.rmtree(session.store)
-    assert_same(lazy.compute(scheduler="synchronous"), session.betas.read(roi="V1v"))
+@pytest.mark.parametrize("gone", [shutil.rmtree, cut_values])
+def test_a_store_that_goes_while_it_is_read_is_not_missed(session, gone):
+    expected = session.betas.read(roi="V1v")
+    request = session.betas.optimize()(roi="V1v").request()
+    axes = voxel_axes(request)
+    (file,) = request.files
+    series = series_of(request, file, axes[owner_of(request, file)])
+    assert isinstance(series, StoreSeries)
+    gone(session.store)
+    found = np.empty(expected.shape, np.float32)
+    for rows, columns, values in series.blocks(np.arange(TRIALS), axes[owner_of(request, file)], found.dtype):
+        found[rows, columns] = values
+    np.testing.assert_array_equal(found.view(np.uint32), bits(expected))
 
 
 def test_sessions_with_and_without_a_store_are_read_together(here):
@@ -335,10 +349,6 @@ def test_the_command_of_a_refusal_names_the_mask_source(here):
         pytest.raises(DataFormatError),
     ):
         betas.read()
-
-
-def cut_values(store):
-    os.truncate(store / "betas.zarr/betas/c.0.0", 1000)
 
 
 def cut_metadata(store):

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
+from io import FileIO
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -115,7 +117,7 @@ class StoreSeries:
     tiles : Tiles
         How they lie in it.
     source : Path
-        The file of volumes, which is read where the store is removed in between.
+        The file of volumes, which is read where the store is gone by then.
     """
 
     values: Path
@@ -128,16 +130,9 @@ class StoreSeries:
         return self.tiles.trials
 
     def blocks(self, volumes: Array, axis: Axis, dtype: np.dtype[Any]) -> Iterator[Block]:
-        """Yield the values band by band; see `Series.blocks`.
-
-        Raises
-        ------
-        DataFormatError
-            If the file of values ends too early.
-        """
-        try:
-            file = self.values.open("rb", buffering=0)
-        except FileNotFoundError:
+        """Yield the values band by band; see `Series.blocks`."""
+        file = self._opened()
+        if file is None:
             yield from NiftiSeries(read_header(self.source)).blocks(volumes, axis, dtype)
             return
         with file:
@@ -150,16 +145,25 @@ class StoreSeries:
                     values = self._read(file, band, piece).T[within]
                     yield rows, piece.place, values.astype(dtype, "C", copy=False)
 
-    def _read(self, file: BinaryIO, band: int, piece: _Piece) -> Array:
+    def _opened(self) -> FileIO | None:
+        """Return the file of values; None where it was removed, or replaced by another, since it was looked at."""
+        try:
+            file = FileIO(self.values)
+        except FileNotFoundError:
+            return None
+        if os.fstat(file.fileno()).st_size == self.tiles.size:
+            return file
+        file.close()
+        return None
+
+    def _read(self, file: FileIO, band: int, piece: _Piece) -> Array:
         """Return all trials of a band at some voxels, shape (voxel, trial); each run of voxels is read at once."""
         _, width, height = self.tiles.shape
         found = np.empty((piece.place.stop - piece.place.start, height), self.tiles.stored)
         for column, run in piece.runs:
             file.seek((band * width + column) * height * found.itemsize)
-            if file.readinto(found[run]) != found[run].nbytes:  # type: ignore[attr-defined]  # it is not buffered
-                raise DataFormatError(
-                    f"{self.values} ends too early; remove {self.values.parents[2]}, or write it anew"
-                )
+            if file.readinto(found[run].data) != found[run].nbytes:
+                raise DataFormatError(f"{self.values} was changed while it was read; run the same again")
         return found
 
 
@@ -267,7 +271,7 @@ def open_store(store: Path, request: Request, file: LocalFile, axis: Axis) -> St
         return f"it is damaged (its values take {size} bytes instead of {tiles.size})"
     for path, stamp in ((file.path, origin.source), (axis.header.path, origin.mask)):
         if not stamp.fits(path):
-            return f"{path} has changed since it was written"
+            return f"{path} has changed since the store was written"
     return StoreSeries(values_of(store), tiles, file.path)
 
 

@@ -89,7 +89,7 @@ def _make(store: Path, series: Series, file: LocalFile, axis: Axis, labels: xr.D
     part = part_of(store)
     try:
         _require_space(store, tiles.size)
-        _write_values(values_of(part), tiles, series, axis)
+        write_values(values_of(part), tiles, series, axis)
         _write_labels(group_of(part), tiles, labels, origin)
         _write_catalog(part, store, labels)
         if Stamp.of(file.path) != origin.source:
@@ -134,7 +134,7 @@ def _plain(name: object) -> bool:
     return str(name).isidentifier()
 
 
-def _write_values(path: Path, tiles: Tiles, series: Series, axis: Axis) -> None:
+def write_values(path: Path, tiles: Tiles, series: Series, axis: Axis) -> None:
     """Write the volumes band by band, and within a band voxel by voxel."""
     _, width, height = tiles.shape
     band = np.zeros((height, width), tiles.stored)
