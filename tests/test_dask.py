@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import pickle
+import re
 import signal
 from collections import Counter
 from contextlib import suppress
@@ -177,3 +178,45 @@ def test_the_result_is_right_when_a_worker_is_killed_in_the_middle(client, betas
     assert marker.exists()
     assert set(client.run(os.getpid).values()) != before
     xr.testing.assert_identical(computed, betas.read(**ALL, zscore="session"))
+
+
+# --- the page about clusters
+
+SBATCH = """#!/bin/sh
+job=$(mktemp -p "$(dirname "$0")")
+cat "$1" >"$job"
+setsid sh "$job" >"$job.log" 2>&1 &
+echo "Submitted batch job $!"
+"""
+
+
+@pytest.fixture
+def slurm(tmp_path, monkeypatch):
+    """Two commands that do what SLURM's do: start a job, on this machine, and end it."""
+    for name, script in {"sbatch": SBATCH, "scancel": '#!/bin/sh\nkill -- -"$1"\n'}.items():
+        (tmp_path / name).write_text(script)
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    here = {"host": "127.0.0.1", "dashboard_address": None}
+    with dask.config.set({"jobqueue.slurm.scheduler-options": here}):
+        yield
+
+
+def test_what_the_page_about_clusters_shows_runs_from_top_to_bottom(slurm, betas, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    page, names = (Path(__file__).parents[1] / "docs/cluster.md").read_text(encoding="utf-8"), {}
+    for block in re.findall(r"```python\n(.*?)```", page, re.DOTALL):
+        exec(block, names)
+    expected = betas(**ALL).read(zscore="session").std("trial")
+    xr.testing.assert_allclose(names["deviation"], expected)
+    assert [mean.dims for mean in names["means"]] == [("voxel",)] * 2
+
+
+def test_reading_writes_nothing(here_all, betas):
+    def state():
+        return {path: path.stat().st_mtime_ns for path in here_all.rglob("*")}
+
+    before = state()
+    betas.read(**ALL, zscore="session")
+    betas.to_dask(**ALL, average="image").compute(scheduler="synchronous")
+    assert state() == before
