@@ -19,6 +19,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from statistics import median
@@ -193,11 +194,11 @@ def measure_layout(name: str, root: Path, trials: int) -> dict[str, float]:
     values, layout, folder = made_values(root, trials), layouts(trials)[name], root / "layout"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
-    found = {"write s": cpu(lambda: layout.write(folder, values))}
+    found = {"write s": cpu(partial(layout.write, folder, values))}
     every, voxels, one = np.arange(trials), np.arange(VOXELS), np.array([min(TRIAL, trials - 1)])
     for what, rows, columns in [("ROI ms", every, runs()), ("trial ms", one, voxels), ("all ms", every, voxels)]:
         np.testing.assert_array_equal(layout.read(folder, rows, columns)[:, :9], values[rows][:, columns[:9]])
-        found[what] = 1000 * median(wall(lambda: layout.read(folder, rows, columns)) for _ in range(3))  # noqa: B023
+        found[what] = 1000 * wall(partial(layout.read, folder, rows, columns))
     files = [file.stat().st_size for file in folder.rglob("*") if file.is_file()]
     shutil.rmtree(folder)
     return {**found, "files": len(files), "MB": sum(files) / 1e6}
@@ -273,7 +274,7 @@ def measure_way(name: str, root: Path) -> dict[str, float]:
         times = 5
     peak = memory("VmRSS")
     Path("/proc/self/clear_refs").write_text("5")  # forget the most memory so far
-    spent = [both(lambda: way(folder)) for _ in range(times)]
+    spent = [both(partial(way, folder)) for _ in range(times)]
     return {
         "wall s": median(wall for wall, _ in spent),
         "CPU s": median(cpu for _, cpu in spent),
