@@ -23,6 +23,7 @@ from laion_fmri.loaders import parts, streams
 
 TWO = {"subject": "03", "ses": ["01", "02"]}
 ALL = {"subject": ["01", "03"], "ses": ["01", "02"]}
+ANY_PORT = "127.0.0.1:0"
 VARIANTS = [
     {},
     {"zscore": "session", "stimuli": "shared", "nan": "zero"},
@@ -140,7 +141,7 @@ def client():
     """Two worker processes, which know nothing of the settings of a test."""
     from distributed import Client, LocalCluster
 
-    own = {"host": "127.0.0.1", "dashboard_address": None, "worker_dashboard_address": None}
+    own = {"host": "127.0.0.1", "dashboard_address": ANY_PORT, "worker_dashboard_address": ANY_PORT}
     with (
         LocalCluster(n_workers=2, threads_per_worker=1, processes=True, memory_limit=0, **own) as cluster,
         Client(cluster) as client,
@@ -197,7 +198,7 @@ def slurm(tmp_path, monkeypatch):
         (tmp_path / name).write_text(script)
         (tmp_path / name).chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-    here = {"host": "127.0.0.1", "dashboard_address": None}
+    here = {"host": "127.0.0.1", "dashboard_address": ANY_PORT}
     with dask.config.set({"jobqueue.slurm.scheduler-options": here}):
         yield
 
