@@ -112,8 +112,9 @@ def test_a_damaged_file_is_refused_with_the_byte_and_the_volume(tmp_path, change
     header, raw = read_header(path), path.read_bytes()
     path.write_bytes(change(raw))
     message = f"{path} is damaged in volume {volume} of 0 to 3: {why(len(raw))}"
-    with pytest.raises(DataFormatError, match=re.escape(message)):
-        list(each_volume(header, np.arange(4), Sieve(np.array([7])), header.dtype))
+    for wanted in (np.arange(4), np.array([0])):
+        with pytest.raises(DataFormatError, match=re.escape(message)):
+            list(each_volume(header, wanted, Sieve(np.array([7])), header.dtype))
 
 
 @pytest.mark.parametrize("suffix", [".nii", ".nii.gz"])
@@ -123,6 +124,19 @@ def test_a_file_that_goes_on_after_its_last_volume_is_refused(tmp_path, suffix):
     path.write_bytes(path.read_bytes() + (gzip.compress(bytes(3)) if suffix == ".nii.gz" else bytes(3)))
     with pytest.raises(DataFormatError, match=f"goes on after its last volume, which ends at byte {end} .* {end + 3};"):
         all_of(path, np.array([7]))
+    header = read_header(path)
+    with pytest.raises(DataFormatError, match=f"goes on after its last volume, which ends at byte {end}"):
+        list(each_volume(header, np.array([1]), Sieve(np.array([7])), header.dtype))
+
+
+@pytest.mark.parametrize("suffix", [".nii", ".nii.gz"])
+@pytest.mark.parametrize("wanted", [[0, 1, 2, 3], [0]])
+def test_a_file_that_ends_before_its_last_volume_is_refused_with_the_volume(tmp_path, suffix, wanted):
+    path = save(tmp_path / f"betas{suffix}", numbers(5, 5, 5, 4))
+    header, raw, end = read_header(path), path.read_bytes(), 352 + 2 * 500 + 10
+    path.write_bytes(gzip.compress(gzip.decompress(raw)[:end]) if suffix == ".nii.gz" else raw[:end])
+    with pytest.raises(DataFormatError, match=f"damaged in volume 2 of 0 to 3: .* at byte {end}"):
+        list(each_volume(header, np.array(wanted), Sieve(np.array([7, 100])), header.dtype))
 
 
 def test_zeros_after_the_compressed_data_and_several_members_are_no_damage(tmp_path):

@@ -170,7 +170,7 @@ def each_volume(
     header : Header
         Of the file.
     volumes : array of int, shape (n_volumes,)
-        The wanted volumes, ascending. Decoding stops after the last.
+        The wanted volumes, ascending. The file is decoded to its end, where its checksum is.
     sieve : Sieve, Scattered or Whole
         Knows the wanted voxels, as offsets with i fastest.
     dtype : dtype
@@ -180,7 +180,7 @@ def each_volume(
     Raises
     ------
     DataFormatError
-        If the file is damaged before the end of the last wanted volume, naming the volume, or goes on after its last.
+        If the file is damaged, naming the volume, or goes on after its last.
     """
     volume, pick = 0, sieve.picker(header.dtype)
     try:
@@ -188,8 +188,9 @@ def each_volume(
             for volume in volumes.tolist():
                 start = header.offset + volume * header.volume_bytes
                 yield _values(pick(stream, start), header, dtype)
-            if volume == header.volumes - 1:
-                _require_size(header, stream.size())
+            size = stream.size()
+            volume = _volume_at(header, size)
+            _require_size(header, size)
     except UNREADABLE as error:
         raise _damaged(header, volume, str(error)) from error
 
@@ -200,6 +201,11 @@ def _values(stored: Array, header: Header, dtype: np.dtype[Any]) -> Array:
     if (header.slope, header.inter) != (1.0, 0.0):
         values = values.astype(np.float64) * header.slope + header.inter
     return (values != 0) & ~np.isnan(values) if dtype.kind == "b" else values
+
+
+def _volume_at(header: Header, byte: int) -> int:
+    """Return the volume that a byte of the unpacked file belongs to, or the nearest."""
+    return min(max(byte - header.offset, 0) // header.volume_bytes, header.volumes - 1)
 
 
 def _require_size(header: Header, size: int) -> None:
@@ -216,7 +222,7 @@ def _damaged(header: Header, volume: int, why: str) -> DataFormatError:
     """Return the error for a file that could not be read on at a volume, or could not be unpacked at an earlier one."""
     fault = find_fault(header.path)
     if fault:
-        why, volume = fault.why, min(max(fault.unpacked - header.offset, 0) // header.volume_bytes, header.volumes - 1)
+        why, volume = fault.why, _volume_at(header, fault.unpacked)
     return DataFormatError(
         f"{header.path} is damaged in volume {volume} of 0 to {header.volumes - 1}: {why}; download it again"
     )

@@ -67,7 +67,7 @@ class NiftiSeries:
         Raises
         ------
         DataFormatError
-            If the file is damaged before the end of the last wanted volume, or goes on after its last.
+            If the file is damaged, or goes on after its last volume.
         """
         if len(volumes):
             for row, values in enumerate(each_volume(self.header, volumes, axis.sieve, dtype)):

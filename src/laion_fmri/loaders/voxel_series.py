@@ -40,9 +40,9 @@ def needs(artifact: Artifact, options: Mapping[str, Any]) -> tuple[str, ...]:
 def read(request: Request) -> xr.DataArray:
     """Read the responses of voxels in trials.
 
-    Each file is decoded once, piece by piece, and not further than the last wanted trial (z-scores take all), as many
-    files at once as there are cores. Beside the answer a few MB are held in memory for each of them. Means of z-scores
-    decode a file twice where the wanted trials of it take more than 32 MB.
+    Each file is decoded once, piece by piece, and to its end, so that any damage of it is found; as many files at once
+    as there are cores. Beside the answer a few MB are held in memory for each of them. Means of z-scores decode a file
+    twice where the wanted trials of it take more than 32 MB.
 
     Parameters
     ----------
