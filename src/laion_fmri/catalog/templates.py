@@ -110,7 +110,7 @@ def parse(template: str, entities: Mapping[str, Entity], path: str) -> dict[str,
 
 def stripped(text: str, characters: str) -> str:
     """Return `text` without some characters."""
-    return text.translate(dict.fromkeys(map(ord, characters)))
+    return text.translate(str.maketrans("", "", characters))
 
 
 def local_path(key: str, entities: Mapping[str, Entity]) -> str:
@@ -145,8 +145,10 @@ def _cut(key_name: str, value: str, characters: str) -> Callable[[str], str]:
     literal = re.escape(start)
     token = re.compile(rf"{literal}(?<![^/_]{literal})({value})(?=[_./]|\Z)")  # plain text first: searched faster
 
+    gone = str.maketrans("", "", characters)
+
     def shortened(match: re.Match[str]) -> str:
-        return start + stripped(match[1], characters)
+        return start + match[1].translate(gone)
 
     return lambda key: token.sub(shortened, key) if start in key else key
 
