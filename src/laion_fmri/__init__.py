@@ -37,11 +37,14 @@ _HOMES = {
     "load_stimuli": "stimuli",
     "load_subject": "subject",
     "load_subjects": "group",
+    "lock": "lockfile",
     "open_catalog": "intake_driver",
     "parse_image_name": "image_names",
+    "repair": "verification",
     "request_stimulus_access": "download",
     "resolve_subject_id": "selection",
     "set_data_dir": "config",
+    "verify": "verification",
 }
 
 __all__ = ["__version__", *_HOMES]  # noqa: PLE0604

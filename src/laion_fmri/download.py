@@ -25,6 +25,8 @@ from laion_fmri.fetch import Report, ask_consent, policies, run, survey
 from laion_fmri.gated import gated_parts
 from laion_fmri.loaders import LocalFile
 from laion_fmri.local import artifact_source
+from laion_fmri.locked import Locked
+from laion_fmri.lockfile import read_lock
 from laion_fmri.selection import DownloadRequest, resolve_request, resolve_tree_request, usable_jobs
 from laion_fmri.signatures import download_signature, given, tree_signature
 from laion_fmri.source import Source
@@ -42,6 +44,7 @@ __all__ = [
     "download",
     "download_captions",
     "download_embeddings",
+    "download_locked",
     "download_raw",
     "download_segmentations",
     "download_stimuli",
@@ -171,6 +174,32 @@ def download_tree(name: str, /, *args: Any, **kwargs: Any) -> Report:
 
 
 download_raw.__signature__ = tree_signature(load_catalog(), "raw")  # type: ignore[attr-defined]
+
+
+def download_locked(path: str | Path, n_jobs: int = 1) -> Report:
+    """Download exactly the files that a lock file names, as they were when it was written.
+
+    What is here already is compared by its checksum, and skipped.
+
+    Parameters
+    ----------
+    path : str or Path
+        A file that `laion_fmri.lock` wrote.
+    n_jobs : int
+        Files fetched at once.
+
+    Returns
+    -------
+    Report
+        What was done; further errors and warnings are those of `download`.
+
+    Raises
+    ------
+    LockError
+        If it is no lock file, or of another dataset or release than the catalog; or if a file is gone from its remote
+        or is another one there. Nothing was downloaded then.
+    """
+    return Locked(read_lock(path), load_catalog(), _root(), usable_jobs(n_jobs)).download()
 
 
 def _surveyed(catalog: CatalogFile, request: DownloadRequest, root: Path, workers: int) -> tuple[Plan, Bucket]:

@@ -185,6 +185,10 @@ class OfflineError(RemoteError):
     exit_code = 4
 
 
+class TooManyOpenError(LaionFMRIError, OSError):
+    """This process may open no more files and connections."""
+
+
 class DataDirError(LaionFMRIError, OSError):
     """Something in the data directory is in the way, or cannot be written."""
 
@@ -193,3 +197,7 @@ class NoSpaceError(LaionFMRIError, OSError):
     """The file system of the data directory is too full for the plan."""
 
     exit_code = 5
+
+
+class LockError(LaionFMRIError, ValueError):
+    """A lock file cannot be written, read or followed: what it names is not what there is."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property
@@ -41,11 +41,21 @@ class Gated:
         The data directory.
     url : str, optional
         Address of the service; the usual one where left out.
+    anew : mapping of str to str, optional
+        Why these files are fetched whatever is here of them, by their local paths; the others are left alone then.
     """
 
-    def __init__(self, artifact: Artifact, policy: Agreement, root: Path, url: str | None = None) -> None:
+    def __init__(
+        self,
+        artifact: Artifact,
+        policy: Agreement,
+        root: Path,
+        url: str | None = None,
+        anew: Mapping[str, str] | None = None,
+    ) -> None:
         self._artifact = artifact
         self._root = root
+        self._anew = anew
         self._permit = Permit(policy, url)
 
     @property
@@ -64,9 +74,19 @@ class Gated:
         AccessServiceError
             If the service cannot be asked, or does not have a file.
         """
-        files = self._local() if is_offline() else [self._planned(key) for key in self._artifact.tree.files]
+        files = self._files_anew() if self._anew is not None else self._local() if is_offline() else self._compared()
         release = self._artifact.dataset.release
         return Plan(self._permit.client.url, str(self._root), release, free_bytes(self._root), tuple(files))
+
+    def _files_anew(self) -> Iterable[PlannedFile]:
+        for key in self._artifact.tree.files:
+            path = local_path(key, self._artifact.entities)
+            if self._anew and path in self._anew:
+                here = local_files(self._root, [path]).get(path)
+                yield self._file(self._offered(key), Action.DOWNLOAD, self._anew[path], here)
+
+    def _compared(self) -> Iterable[PlannedFile]:
+        return [self._planned(key) for key in self._artifact.tree.files]
 
     def _local(self) -> Iterable[PlannedFile]:
         """Take the files that are here as they are."""
@@ -80,7 +100,7 @@ class Gated:
             yield self._file(RemoteFile(key, path.stat().st_size), Action.SKIP, "already here, not compared: offline")
 
     def _planned(self, key: str) -> PlannedFile:
-        remote = self._served(key) or self._public(key)
+        remote = self._offered(key)
         path = local_path(key, self._artifact.entities)
         here = local_files(self._root, [path]).get(path)
         if here and remote.sha256 and here.size == remote.size and here.sha256 is None:
@@ -113,6 +133,9 @@ class Gated:
         tree = self._artifact.tree.name
         size = here.size if here else None
         return PlannedFile(remote.key, path, remote.size, tree, action, reason, remote.etag, remote.sha256, size)
+
+    def _offered(self, key: str) -> RemoteFile:
+        return self._served(key) or self._public(key)
 
     def _served(self, key: str) -> RemoteFile | None:
         file = self._permit.manifest.file(key.rpartition("/")[2])

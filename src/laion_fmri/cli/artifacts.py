@@ -1,4 +1,4 @@
-"""The argument that names an artifact of the catalog."""
+"""The argument that names artifacts of the catalog."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
 
 class ArtifactArgument(click.Argument):
-    """One artifact, or none; completes the names of the catalog."""
+    """One artifact, or none, or any number of them; completes the names of the catalog."""
 
-    def __init__(self, names: Collection[str]) -> None:
+    def __init__(self, names: Collection[str], several: bool = False) -> None:
         self.names = names
-        super().__init__(["artifact"], required=False)
+        super().__init__(["artifacts" if several else "artifact"], required=False, nargs=-1 if several else 1)
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         """Suggest artifacts, unless the last flag takes the word."""

@@ -13,6 +13,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from laion_fmri.catalog import CatalogFile, load_catalog
 from laion_fmri.catalog.entities import ALL, Entity
@@ -29,6 +30,8 @@ _HELP = """{what}
 {example} A file that is here with its listed size is skipped, so the same command run again fetches what is missing.
 The licence is asked for once; the answer may be piped in.
 """
+_LOCKED = "locked"
+_BESIDE_LOCKED = ("n_jobs", "dry_run", "as_json", _LOCKED)
 _OF_A_SUBJECT = "Download the files of a subject, narrowed by the filters below."
 _OF_A_TREE = """Download, for a subject: {tree}
 
@@ -40,10 +43,12 @@ def download_command(catalog: CatalogFile) -> click.Command:
     """Return the command for a catalog."""
     subject = catalog.definitions.discovery.subjects.entity
 
-    def run(n_jobs: int, dry_run: bool, as_json: bool, **given: Any) -> int:
+    def run(locked: str | None, n_jobs: int, dry_run: bool, as_json: bool, **given: Any) -> int:
         from laion_fmri.download import download as fetch
         from laion_fmri.selection import resolve_request
 
+        if locked:
+            return _download_locked(locked, n_jobs, dry_run, as_json)
         filters = {name: list(given[name]) or None for name in catalog.filters}
         flags = {name: _wanted(given[name]) for name in catalog.flags}
         if dry_run:
@@ -52,7 +57,8 @@ def download_command(catalog: CatalogFile) -> click.Command:
         return _download(lambda: fetch(**arguments), as_json)
 
     flags = [_tree_option(catalog, name, tree) for name, tree in catalog.flags.items()]
-    params = _params(catalog, catalog.filters, flags)
+    one, *others = _params(catalog, catalog.filters, flags, _LOCKED)
+    params = [one, _locked_option(), *others]
     command = _SubjectCommand("download", callback=run, params=params, help=_help(_OF_A_SUBJECT, catalog.filters))
     command.catalog = catalog
     return command
@@ -74,6 +80,32 @@ class _SubjectCommand(ValuesCommand):
                 raise
             message = f"{error.option_name} is no option here, but of {' and '.join(commands)}"
             raise click.UsageError(message, ctx) from None
+
+
+def _locked_option() -> click.Option:
+    return click.Option(
+        ["--locked"],
+        type=click.Path(exists=True, dir_okay=False),
+        metavar="FILE",
+        is_eager=True,
+        help="Download exactly the files that a lock file names (see laion-fmri lock), in place of those of a subject.",
+    )
+
+
+def _download_locked(path: str, n_jobs: int, dry_run: bool, as_json: bool) -> int:
+    from laion_fmri.config import data_root
+    from laion_fmri.download import download_locked
+    from laion_fmri.locked import Locked
+    from laion_fmri.lockfile import read_lock
+
+    context = click.get_current_context()
+    given = [one for one in context.params if context.get_parameter_source(one) is ParameterSource.COMMANDLINE]
+    others = [flag_of(name) for name in given if name not in _BESIDE_LOCKED]
+    if others:
+        raise click.UsageError(f"the lock file says what is downloaded; leave out {', '.join(others)}", context)
+    if dry_run:
+        return _show(Locked(read_lock(path), load_catalog(), data_root()).plan, as_json)
+    return _download(lambda: download_locked(path, n_jobs), as_json)
 
 
 def tree_download_command(catalog: CatalogFile, name: str) -> click.Command:
@@ -116,11 +148,11 @@ def _example(name: str, entity: Entity) -> str:
 
 
 def _params(
-    catalog: CatalogFile, filters: Mapping[str, Entity], flags: Iterable[click.Option] = ()
+    catalog: CatalogFile, filters: Mapping[str, Entity], flags: Iterable[click.Option] = (), unless: str | None = None
 ) -> list[click.Parameter]:
     subject = catalog.definitions.discovery.subjects.entity
     return [
-        subject_option(subject, catalog.entities[subject]),
+        subject_option(subject, catalog.entities[subject], unless),
         *(ValuesOption(name, [entity]) for name, entity in filters.items()),
         *flags,
         click.Option(["--n-jobs"], type=int, default=1, metavar="N", show_default=True, help="Files fetched at once."),

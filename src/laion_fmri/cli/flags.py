@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from laion_fmri.catalog.entities import ALL, Entity
 
@@ -68,6 +69,8 @@ class ValuesOption(click.Option):
         Words beside their values, such as ``"all"``.
     alone : str, optional
         What the flag means without a value; without this it needs one.
+    unless : str, optional
+        Another option, without which this one is required.
     **given
         Further attributes of `click.Option`.
     """
@@ -78,15 +81,23 @@ class ValuesOption(click.Option):
         entities: Sequence[Entity],
         special: Sequence[str] = (),
         alone: str | None = None,
+        unless: str | None = None,
         **given: Any,
     ) -> None:
         self.entity = name
         self.entities = entities
         self.special = special
         self.alone = alone
+        self.unless = unless
         text = " ".join(values_help(entity, special) for entity in entities)
         metavar = "[VALUE...]" if alone else "VALUE..."
         super().__init__([flag_of(name), name], **{"multiple": True, "metavar": metavar, "help": text, **given})
+
+    def process_value(self, ctx: click.Context, value: Any) -> Any:
+        """Return the values; none where another option stands in for this one."""
+        is_given = ctx.get_parameter_source(self.entity) is not ParameterSource.DEFAULT
+        stands_in = not is_given and self.unless and ctx.params.get(self.unless)
+        return None if stands_in else super().process_value(ctx, value)
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         """Suggest the values of the entity that begin with what is there."""
@@ -168,8 +179,8 @@ def suggested(name: str, entity: Entity, incomplete: str) -> list[str]:
     return [word for word in [*entity.known, *entity.aliases, *special, *tokens] if word.startswith(incomplete)]
 
 
-def subject_option(name: str, entity: Entity) -> ValuesOption:
-    """Return the option that names one subject, or all of them."""
+def subject_option(name: str, entity: Entity, unless: str | None = None) -> ValuesOption:
+    """Return the option that names one subject, or all of them; required unless another one is given."""
 
     def one(_: click.Context, option: click.Parameter, values: tuple[str, ...]) -> str:
         if len(values) > 1:
@@ -177,4 +188,4 @@ def subject_option(name: str, entity: Entity) -> ValuesOption:
             raise click.BadParameter(message, param=option)
         return values[0]
 
-    return ValuesOption(name, [entity], [ALL], required=True, callback=one)
+    return ValuesOption(name, [entity], [ALL], unless=unless, required=True, callback=one)

@@ -24,9 +24,10 @@ def purge_command(catalog: CatalogFile, name: str) -> click.Command:
         from laion_fmri.access import credentials
         from laion_fmri.config import data_root
         from laion_fmri.gated import gated_files
+        from laion_fmri.storage.receipts import forget
 
-        kept = credentials.auth_path()
-        doomed = [path for artifact in artifacts for path in gated_files(artifact, data_root())]
+        root, kept = data_root(), credentials.auth_path()
+        doomed = [path for artifact in artifacts for path in gated_files(artifact, root)]
         doomed += [kept] if os.path.lexists(kept) else []
         click.echo("".join(f"{path}\n" for path in doomed) or "There is nothing to remove\n", nl=False)
         if doomed and not yes and not _confirmed():
@@ -34,6 +35,7 @@ def purge_command(catalog: CatalogFile, name: str) -> click.Command:
             return _DECLINED
         for path in doomed:
             path.unlink(missing_ok=True)
+        forget(root, [path.relative_to(root).as_posix() for path in doomed if path.is_relative_to(root)])
         if credentials.VARIABLE in os.environ:
             click.echo(f"{credentials.VARIABLE} still holds an identifier; unset it")
         return 0

@@ -41,14 +41,18 @@ def generated(docs: Path, schemas: Path) -> dict[Path, str]:
     from laion_fmri.access.answers import Manifest
     from laion_fmri.catalog import catalog_path, load_catalog
     from laion_fmri.catalog.schema import catalog_schema, schema_text
+    from laion_fmri.lockfile import Lock
     from laion_fmri.reference.commands import command_page
     from laion_fmri.reference.pages import catalog_pages
+    from laion_fmri.storage.receipts import Receipt
 
     source = f"catalog/{catalog_path().name}"
     pages = {**catalog_pages(load_catalog(), source), "cli.md": command_page(source)}
     texts = {
         "catalog.schema.json": catalog_schema(),
+        "lock.schema.json": schema_text(Lock, "Lock file of laion_fmri"),
         "manifest.schema.json": schema_text(Manifest, "Manifest of an access service"),
+        "receipt.schema.json": schema_text(Receipt, "Receipt of laion_fmri"),
     }
     files = {docs / "reference" / name: text for name, text in pages.items()}
     return files | {schemas / name: text for name, text in texts.items()}

@@ -53,7 +53,9 @@ class Receipt(BaseModel):
     mtime_ns : int
         When the file was last written, in nanoseconds of the Unix epoch; another time says that somebody touched it.
     at : float
-        When it was downloaded, or found right, in seconds of the Unix epoch.
+        When it was downloaded, found right or removed, in seconds of the Unix epoch.
+    removed : bool
+        Whether it was removed on purpose, so that nobody misses it.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -69,6 +71,7 @@ class Receipt(BaseModel):
     md5: Annotated[str, Field(pattern="^[0-9a-f]{32}$")] | None = None
     mtime_ns: int
     at: float
+    removed: bool = False
 
 
 def local_files(root: Path, paths: Iterable[str], known: Mapping[str, Record] | None = None) -> dict[str, Local]:
@@ -96,14 +99,14 @@ def local_files(root: Path, paths: Iterable[str], known: Mapping[str, Record] | 
 
 
 def records(root: Path) -> dict[str, Record]:
-    """Return the latest receipt of each path, as plain data; what cannot be read is left out."""
+    """Return the latest receipt of each path that was not removed, as plain data; what cannot be read is left out."""
     latest: dict[str, Record] = {}
     for file in sorted((root / FOLDER).glob(f"*{_CLOSED}")):
         for record in _lines(file):
             known = latest.get(record["path"])
             if known is None or known["at"] <= record["at"]:
                 latest[record["path"]] = record
-    return latest
+    return {path: record for path, record in latest.items() if not record.get("removed")}
 
 
 def _lines(file: Path) -> list[Record]:
@@ -154,7 +157,7 @@ class Journal:
             name = f"{int(time.time())}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
             self._path = self._folder / f"{name}{_OPEN}"
             self._fd = system.create(self._path)
-        system.append(self._fd, receipt.model_dump_json(exclude_none=True) + "\n")
+        system.append(self._fd, receipt.model_dump_json(exclude_defaults=True) + "\n")
 
     def close(self) -> None:
         """End the file; it is renamed, so that others may join it with more."""
@@ -181,6 +184,13 @@ def write(root: Path, receipts: Iterable[Receipt]) -> None:
             journal.add(receipt)
 
 
+def forget(root: Path, paths: Iterable[str]) -> None:
+    """Note that files were removed on purpose."""
+    known = records(root)
+    removed = {"removed": True, "at": time.time()}
+    write(root, (Receipt.model_validate({**known[path], **removed}) for path in paths if path in known))
+
+
 def _join(folder: Path) -> None:
     """Join many files into one, if nobody writes them any more."""
     files = [file for file in folder.glob(f"*{_CLOSED}") if not _is_written(file)]
@@ -189,8 +199,13 @@ def _join(folder: Path) -> None:
     latest = records(folder.parents[len(FOLDER.parts) - 1])
     target = folder / f"{int(time.time())}-{os.getpid()}-{uuid.uuid4().hex[:8]}{_CLOSED}"
     part = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.part")
+    fd = system.create(part)
     try:
-        part.write_text("".join(f"{json.dumps(record)}\n" for record in latest.values()), encoding="utf-8")
+        try:
+            system.append(fd, "".join(f"{json.dumps(record)}\n" for record in latest.values()))
+            system.flush(fd)
+        finally:
+            os.close(fd)
         system.publish(part, target)
         for file in files:
             system.remove(file)
