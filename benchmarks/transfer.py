@@ -105,9 +105,12 @@ def environment_of(place: Place, home: Path) -> dict[str, str]:
 
 def check(place: Place) -> None:
     """Stop unless the whole bucket is here."""
-    sizes = [path.stat().st_size for path in Path(place.data).rglob("*") if path.is_file()]
-    if len(sizes) != place.work.files or sum(sizes) != place.work.bytes:
-        raise SystemExit(f"{place.target} has {len(sizes)} files of {sum(sizes)} bytes, not all of {place.work.name}")
+    count = size = 0
+    for folder, _, names in os.walk(place.data):
+        count += len(names)
+        size += sum((Path(folder) / name).stat().st_size for name in names)
+    if (count, size) != (place.work.files, place.work.bytes):
+        raise SystemExit(f"{place.target} has {count} files of {size} bytes, not all of {place.work.name}")
 
 
 def measure(work: Work, rounds: int, peers: Path, folder: Path, land: Path) -> dict[str, Figures]:
