@@ -42,8 +42,19 @@ def place(root, key):
 
 def holds(root, objects):
     """Tell whether a data directory has all of some objects, and nothing that is not theirs or not whole."""
-    found = {path: path.read_bytes() for path in data_files(root)}
+    return unfinished(root) == [] and has(root, objects)
+
+
+def has(root, objects):
+    """Tell whether a data directory has all of some objects, and no other; what is not whole yet does not count."""
+    found = {path: path.read_bytes() for path in data_files(root) if not path.name.startswith(".")}
     return found == {place(root, key): content for key, content in objects.items()}
+
+
+def is_right(root, objects=None):
+    """Tell whether the place of every object has all of it, or nothing."""
+    places = ((place(root, key), content) for key, content in (objects or OBJECTS).items())
+    return all(not path.exists() or path.read_bytes() == content for path, content in places)
 
 
 def data_files(root):

@@ -24,7 +24,7 @@ def no_proxies(monkeypatch):
 @pytest.fixture
 def secured(data_dir, no_proxies, patience, tmp_path, monkeypatch):
     """A bucket over https, and the certificate of the authority that vouches for it."""
-    patience(pause=0, tries=3)
+    patience(pause=0, tries=3, progress=1)
     trusted, context = make_certificates(tmp_path)
     with running_server(OBJECTS, context) as server:
         monkeypatch.setenv("AWS_ENDPOINT_URL_S3", server.address)
