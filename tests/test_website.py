@@ -197,8 +197,7 @@ def nowhere():
 
 def test_a_server_that_is_not_there_is_told(nowhere, monkeypatch):
     monkeypatch.setenv(SITE.variable, nowhere)
-    host = nowhere.removeprefix("http://")
-    fails(UnreachableError, f"a.json: cannot reach {host}; check the network and the proxy")
+    fails(UnreachableError, f"a.json: cannot reach {nowhere}; check the network and the proxy")
 
 
 def test_a_redirect_within_the_host_is_followed(answers):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from dataclasses import fields as fields_of
 from pathlib import Path
@@ -24,12 +25,15 @@ from laion_fmri.progress import OnEvent, progress
 from laion_fmri.selection import DownloadRequest
 from laion_fmri.storage.bucket import Bucket
 from laion_fmri.storage.disk import free_bytes
+from laion_fmri.storage.names import printable
 from laion_fmri.storage.origin import Origin
 from laion_fmri.storage.plan import Action, Plan, RemoteFile, planned, wanted_files
 from laion_fmri.storage.receipts import local_files
 from laion_fmri.storage.remote import Client
 from laion_fmri.storage.transfer import Denied, Done, Event, Failed, transfer
 from laion_fmri.storage.website import Website
+
+_LISTED_AT_ONCE = 8
 
 
 @dataclass(frozen=True)
@@ -78,21 +82,31 @@ def survey(catalog: CatalogFile, request: DownloadRequest, bucket: Bucket, root:
     """
     subject_entity = catalog.definitions.discovery.subjects.entity
     subjects = _subjects(catalog, request, bucket)
-    wanted: list[tuple[Tree, RemoteFile]] = []
     held_out = held_out_test(catalog.remote.held_out, catalog.entities)
-    for i, subject in enumerate(subjects):
-        required = 0
-        for tree in request.trees:
-            if i and not tree.scope:
-                continue
-            scope = {subject_entity: subject}
-            listed = listing(tree, fill(tree.prefix or "", scope), bucket)
-            files = wanted_files(_chosen(tree, request, listed), tree, catalog.entities, request.filters, scope)
-            wanted += [(tree, file) for file in files]
-            required += sum(not held_out(file.key) for file in files) if tree in request.required else 0
-        if request.required and not required:
+    places = [(subject, tree) for i, subject in enumerate(subjects) for tree in request.trees if tree.scope or not i]
+    wanted: list[tuple[Tree, RemoteFile]] = []
+    required = dict.fromkeys(subjects, 0)
+    for (subject, tree), listed in zip(places, _listings(places, subject_entity, bucket), strict=True):
+        scope = {subject_entity: subject}
+        files = wanted_files(_chosen(tree, request, listed), tree, catalog.entities, request.filters, scope)
+        wanted += [(tree, file) for file in files]
+        if tree in request.required:
+            required[subject] += sum(not held_out(file.key) for file in files)
+    for subject, count in required.items():
+        if request.required and not count:
             raise NoMatchingDataError(_nothing(catalog, request, subject, bucket))
     return _plan(catalog, wanted, bucket, root)
+
+
+def _listings(places: Sequence[tuple[str, Tree]], entity: str, bucket: Bucket) -> Iterator[Sequence[RemoteFile]]:
+    """Yield what the bucket shows of each tree of a subject; several are asked for at once."""
+
+    def ask(place: tuple[str, Tree]) -> list[RemoteFile]:
+        subject, tree = place
+        return list(listing(tree, fill(tree.prefix or "", {entity: subject}), bucket))
+
+    with ThreadPoolExecutor(_LISTED_AT_ONCE, thread_name_prefix="list") as pool:
+        yield from pool.map(ask, places)
 
 
 def _subjects(catalog: CatalogFile, request: DownloadRequest, bucket: Bucket) -> Sequence[str]:
@@ -193,21 +207,21 @@ def run(plan: Plan, remote: Origin, n_jobs: int) -> Report:
         For each file that the plan refuses, that the remote denies, or that could not be fetched.
     """
     for file in plan.of(Action.REFUSE):
-        warnings.warn(f"{file.key} is refused: {file.reason}", UserWarning, stacklevel=3)
+        warnings.warn(f"{printable(file.key)} is refused: {file.reason}", UserWarning, stacklevel=3)
+    said: set[str] = set()
     with progress(plan) as shown:
 
         def tell(event: Event) -> None:
             shown(event)
-            _warn_of(event)
+            if isinstance(event, Denied | Failed) and event.reason not in said:
+                said.add(event.reason)
+                warnings.warn(_why(event), UserWarning, stacklevel=4)
 
         return _carry_out(plan, remote, n_jobs, tell)
 
 
-def _warn_of(event: Event) -> None:
-    if isinstance(event, Denied):
-        warnings.warn(event.reason, UserWarning, stacklevel=5)
-    elif isinstance(event, Failed):
-        warnings.warn(f"{event.file.key} was not fetched: {event.reason}", UserWarning, stacklevel=5)
+def _why(event: Denied | Failed) -> str:
+    return event.reason if isinstance(event, Denied) else f"{event.file.key} was not fetched: {event.reason}"
 
 
 def _carry_out(plan: Plan, remote: Origin, n_jobs: int, on_event: OnEvent) -> Report:

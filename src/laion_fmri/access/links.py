@@ -12,6 +12,7 @@ from laion_fmri.access.permit import Permit
 from laion_fmri.errors import DeniedError, ExpiredError
 from laion_fmri.storage.http import Http, raise_alone, shown
 from laion_fmri.storage.origin import Body
+from laion_fmri.storage.pieces import LANES
 from laion_fmri.storage.web_file import open_file
 
 
@@ -30,7 +31,7 @@ class Links:
         self._permit = permit
         self.etag_is_md5 = False
         own = urlsplit(permit.client.url).hostname or ""
-        self._http = Http([own, *permit.policy.service.hosts], connections)
+        self._http = Http([own, *permit.policy.service.hosts], connections + LANES)
         self._worn: dict[str, Link] = {}
         self._expiries: Counter[str] = Counter()
 

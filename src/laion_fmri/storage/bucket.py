@@ -14,11 +14,12 @@ from urllib.parse import unquote_plus, urlsplit
 from xml.etree.ElementTree import Element, ParseError, fromstring
 
 from laion_fmri.catalog.remotes import S3Remote
-from laion_fmri.errors import PassingError
+from laion_fmri.errors import PassingError, RemoteError
 from laion_fmri.storage.endpoint import Addresses, addresses
 from laion_fmri.storage.http import Http
 from laion_fmri.storage.online import refuse_offline
 from laion_fmri.storage.origin import Body
+from laion_fmri.storage.pieces import LANES
 from laion_fmri.storage.plan import RemoteFile
 from laion_fmri.storage.retry import persist
 from laion_fmri.storage.web_file import asked, open_file
@@ -52,7 +53,7 @@ class Bucket:
     @cached_property
     def _http(self) -> Http:
         host = urlsplit(self._addresses.of_file("")).hostname or ""
-        return Http([host], self._connections)
+        return Http([host], self._connections + LANES)
 
     def files(self, prefix: str) -> Iterator[RemoteFile]:
         """Yield every file whose key begins with `prefix`, page by page."""
@@ -70,12 +71,16 @@ class Bucket:
 
     def _pages(self, query: dict[str, str]) -> Iterator[_Page]:
         query = {"list-type": "2", "encoding-type": "url", **query}
-        while True:
+        page = persist(self._page, query)
+        yield page
+        while page.goes_on:
+            if page.token in (None, query.get("continuation-token")):
+                raise RemoteError(
+                    f"{self.url}/{query['prefix']}: the listing goes on, and the server does not say where"
+                )
+            query = {**query, "continuation-token": page.token or ""}
             page = persist(self._page, query)
             yield page
-            if page.token is None:
-                return
-            query = {**query, "continuation-token": page.token}
 
     def _page(self, query: dict[str, str]) -> _Page:
         address = f"{self.url}/{query['prefix']}"
@@ -118,4 +123,5 @@ class _Page:
             for item in root.iterfind(f"{space}Contents")
         ]
         self.folders = [read(item.findtext(prefix, "")) for item in root.iterfind(f"{space}CommonPrefixes")]
+        self.goes_on = root.findtext(f"{space}IsTruncated") == "true"
         self.token = root.findtext(f"{space}NextContinuationToken")

@@ -22,8 +22,8 @@ from time import time
 from typing import TYPE_CHECKING, NoReturn
 from urllib.parse import urljoin, urlsplit
 
-from laion_fmri.errors import PassingError, RemoteError, UnreachableError
-from laion_fmri.storage import retry
+from laion_fmri.errors import PassingError, RemoteError, TooManyOpenError, UnreachableError
+from laion_fmri.storage import retry, system
 from laion_fmri.storage.online import refuse_offline
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ class Http:
         self._connections = connections
         self._seconds = seconds
         self._open: set[BaseHTTPResponse] = set()
-        self._managers: dict[str, PoolManager | ProxyManager] = {}
+        self._managers: dict[tuple[str, bool], PoolManager | ProxyManager] = {}
         self._lock = Lock()
         self._stopped = False
 
@@ -178,7 +178,7 @@ class Http:
     ) -> tuple[BaseHTTPResponse, str]:
         for _ in range(_REDIRECTS + 1):
             self._allow(place, address)
-            host = urlsplit(place).netloc
+            host = "{0.scheme}://{0.netloc}".format(urlsplit(place))
             with _told(address, host, reading=False):
                 if self._stopped:
                     raise PassingError(f"{address}: stopped; run the same again to continue")
@@ -211,25 +211,25 @@ class Http:
         )
 
     def _manager(self, place: str) -> PoolManager | ProxyManager:
-        proxy = _proxy_for(place)
+        proxy, tls = _proxy_for(place), place.startswith("https:")
         with self._lock:
-            if proxy not in self._managers:
-                self._managers[proxy] = self._new_manager(proxy)
-        return self._managers[proxy]
+            if (proxy, tls) not in self._managers:
+                self._managers[proxy, tls] = self._new_manager(proxy, tls)
+        return self._managers[proxy, tls]
 
-    def _new_manager(self, proxy: str) -> PoolManager | ProxyManager:
+    def _new_manager(self, proxy: str, tls: bool) -> PoolManager | ProxyManager:
         from urllib3 import PoolManager, ProxyManager, make_headers
 
         for name in _LOGGERS:
             logging.getLogger(name).addFilter(_hide_queries)
         if not proxy:
-            return PoolManager(maxsize=self._connections, ssl_context=self._tls)
+            return PoolManager(maxsize=self._connections, ssl_context=self._tls if tls else None)
         parts = urlsplit(proxy)
         user = f"{parts.username}:{parts.password or ''}" if parts.username else None
         return ProxyManager(
             parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl(),
             maxsize=self._connections,
-            ssl_context=self._tls,
+            ssl_context=self._tls if tls else None,
             proxy_ssl_context=self._tls if parts.scheme == "https" else None,
             proxy_headers=make_headers(proxy_basic_auth=user),
         )
@@ -327,7 +327,9 @@ def _told(address: str, host: str, reading: bool) -> Iterator[None]:
         yield
     except of.SSLError as error:
         raise_alone(_of_tls(address, host, error, reading))
-    except (of.ProxyError, of.NewConnectionError, of.ConnectTimeoutError):
+    except (of.ProxyError, of.NewConnectionError, of.ConnectTimeoutError) as error:
+        if getattr(error.__cause__, "errno", None) in system.HANDLES:
+            raise_alone(TooManyOpenError(f"{address}: {system.TOO_MANY_OPEN}"))
         raise_alone(
             UnreachableError(
                 f"{address}: cannot reach {host}; check the network and the proxy, then run the same again"

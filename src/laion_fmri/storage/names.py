@@ -8,7 +8,9 @@ from collections import Counter
 from collections.abc import Collection
 
 _ORDINARY = re.compile(r"(?:[A-Za-z0-9_+=-]+(?:\.[A-Za-z0-9_+=-]+)*(?:/(?!\Z)|\Z))+")
-_RESERVED = re.compile(r"(?:\A|/)(?:con|prn|aux|nul|conin\$|conout\$|com[0-9]|lpt[0-9])(?:[./]|\Z)", re.IGNORECASE)
+_RESERVED = re.compile(
+    r"(?:\A|/)(?:con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³])(?:[./]|\Z)", re.IGNORECASE
+)
 _FORBIDDEN = frozenset('<>:"|?*\\')
 _LONGEST_PART, _LONGEST = 255, 1024  # bytes
 
@@ -49,6 +51,11 @@ def _unusual(path: str) -> str | None:
 def _too_long(path: str) -> bool:
     whole = path.encode("utf-8", "surrogatepass")
     return len(whole) > _LONGEST or any(len(part) > _LONGEST_PART for part in whole.split(b"/"))
+
+
+def printable(name: str) -> str:
+    """Return a name as it may be shown: characters that would do something to a terminal are escaped."""
+    return name if name.isprintable() else ascii(name)[1:-1]
 
 
 def clashes(paths: Collection[str]) -> dict[str, str]:

@@ -1,27 +1,27 @@
 """A file that is not whole yet: a private one beside its final path, of which a later run keeps what it can.
 
-Names are ``.<name>.<version>.<chance>.part``. What is finished of a large file, and is on the disk, stands line by line
+Names are ``.<name>.<version>.<time>.part``. What is finished of a large file, and is on the disk, stands line by line
 in ``....part.log``. Only the process that made a private file ever writes into it: another one copies what is
 finished into a file of its own, because two writers of one file are how a published file changes afterwards.
 """
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import time
-import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from threading import Event, Lock
 
 from laion_fmri.storage import retry, system
 from laion_fmri.storage.pieces import Span, joined
 
-_LONGEST_NAME = 120  # characters of the final name within a private one
+_LONGEST_NAME = 120  # bytes of the final name within a private one
 _ABANDONED = 86_400  # seconds after which a private file belongs to no living process
 _POLL = 0.5
+_MOST_NAMES = 100
 _READ_ONLY = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
 
 
@@ -52,12 +52,11 @@ class Partial:
 
     def __init__(self, target: Path, version: str, logged: bool) -> None:
         self.target = target
-        self.path = target.with_name(f"{_stem(target, version)}{uuid.uuid4().hex[:8]}.part")
         self.logged = logged
         self.done: list[Span] = []
         self._lock = Lock()
         self._log: int | None = None
-        self.fd = system.create(self.path)
+        self.path, self.fd = _created(_stem(target, version))
         if logged:
             system.lock(self.fd)
 
@@ -65,9 +64,15 @@ class Partial:
         """Write bytes at a place."""
         system.write(self.fd, data, place)
 
+    def head(self, count: int) -> bytes:
+        """Return the first bytes, as far as they are written."""
+        return os.pread(self.fd, count, 0)
+
     def finish(self, start: int, stop: int) -> None:
         """Note that a part is whole; where it is for a later run too, it is on the disk before that is written down."""
-        if start < stop and self.logged:
+        if start == stop:
+            return
+        if self.logged:
             system.flush(self.fd)
             with self._lock:
                 if self._log is None:
@@ -99,8 +104,24 @@ class Partial:
     def publish(self) -> os.stat_result:
         """Put the file in its final place, whole and on the disk; return what the file system says of it."""
         system.flush(self.fd)
-        system.publish(self.path, self.target)
+        try:
+            system.publish(self.path, self.target)
+        except FileNotFoundError:  # another process took this one for dead, and removed its file
+            self._copy_again()
+            system.publish(self.path, self.target)
         return os.fstat(self.fd)
+
+    def _copy_again(self) -> None:
+        path, fd = _created(self.path.with_name(self.path.name[: -len("00000000.part")]))
+        try:
+            system.copy(self.fd, fd, 0, os.fstat(self.fd).st_size)
+            system.flush(fd)
+        except BaseException:
+            os.close(fd)
+            system.remove(path)
+            raise
+        os.close(self.fd)
+        self.path, self.fd = path, fd
 
     def close(self, keep: bool) -> None:
         """End the file; `keep` leaves what is finished of it for a later run."""
@@ -113,8 +134,19 @@ class Partial:
                 system.remove(log_of(self.path))
 
 
-def _stem(target: Path, version: str) -> str:
-    return f".{target.name[:_LONGEST_NAME]}.{version}."
+def _stem(target: Path, version: str) -> Path:
+    name = target.name.encode()[:_LONGEST_NAME].decode(errors="ignore")
+    return target.with_name(f".{name}.{version}.")
+
+
+def _created(stem: Path) -> tuple[Path, int]:
+    """Create a private file; of those of one version, the older have the smaller names."""
+    now = time.time_ns() >> 20
+    for number in range(now, now + _MOST_NAMES):
+        path = stem.with_name(f"{stem.name}{number & 0xFFFFFFFF:08x}.part")
+        with suppress(FileExistsError):
+            return path, system.create(path)
+    raise FileExistsError(errno.EEXIST, "other programs make files of the names that are needed", str(stem.parent))
 
 
 def log_of(part: Path) -> Path:
@@ -136,7 +168,7 @@ def finished(part: Path) -> list[Span]:
 
 def leftovers(target: Path, version: str) -> list[Path]:
     """Return the private files of a version of a target, those with most finished first."""
-    stem = _stem(target, version)
+    stem = _stem(target, version).name
     with suppress(OSError):
         parts = [path for path in target.parent.iterdir() if path.name.startswith(stem) and path.suffix == ".part"]
         return sorted(parts, key=lambda path: -sum(stop - start for start, stop in finished(path)))
@@ -144,7 +176,7 @@ def leftovers(target: Path, version: str) -> list[Path]:
 
 
 def take_over(partial: Partial, version: str, stop: Event) -> bool:
-    """Go on with what earlier runs left of a file, and wait for a process that is at it.
+    """Go on with what earlier runs left of a file, and wait for a process that was at it before this one.
 
     Returns
     -------
@@ -154,42 +186,38 @@ def take_over(partial: Partial, version: str, stop: Event) -> bool:
     for other in leftovers(partial.target, version):
         if other == partial.path:
             continue
-        with _owned(other) as alive:
-            if alive is True and not _wait_for(other, stop):
-                return False
-            with suppress(FileNotFoundError):
-                partial.adopt(other)
-            if alive is False:
-                system.remove(other)
-                system.remove(log_of(other))
+        alive = _is_alive(other)
+        if alive and other.name > partial.path.name:  # it waits for this one
+            continue
+        if alive and not _wait_for(other, stop):
+            return False
+        with suppress(FileNotFoundError):
+            partial.adopt(other)
+        if alive is False:
+            system.remove(other)
+            system.remove(log_of(other))
     return True
 
 
-@contextmanager
-def _owned(part: Path) -> Iterator[bool | None]:
-    """Tell whether a living process writes a private file; None where the file system cannot tell and it rests.
-
-    While the block runs, no other process takes it over.
-    """
+def _is_alive(part: Path) -> bool | None:
+    """Tell whether a process writes a private file; None where the file system cannot tell, and it rests."""
     try:
         fd = os.open(part, _READ_ONLY)
     except OSError:
-        yield None
-        return
+        return False
     try:
         locked = system.lock(fd)
-        if locked is None:
-            yield True if _age(part) < retry.PATIENCE.window else None
-        else:
-            yield not locked
     finally:
         os.close(fd)
+    if locked is None:
+        return True if _age(part) < retry.PATIENCE.window else None
+    return not locked
 
 
 def _wait_for(part: Path, stop: Event) -> bool:
-    """Wait while another process makes progress; tell whether its private file is still there then."""
+    """Wait while another process lives and makes progress; tell whether its private file is still there then."""
     last, since = _progress(part), system.clock()
-    while part.exists() and not stop.is_set() and system.clock() - since < retry.PATIENCE.window:
+    while _is_alive(part) and part.exists() and not stop.is_set() and system.clock() - since < retry.PATIENCE.window:
         system.wait(_POLL, stop)
         now = _progress(part)
         if now != last:

@@ -11,13 +11,12 @@ from pathlib import Path
 from threading import Event
 
 from laion_fmri.errors import ChangedError, ExpiredError, PassingError, RemoteError
-from laion_fmri.storage import pieces, retry, system
+from laion_fmri.storage import pieces, retry, sniff, system
 from laion_fmri.storage.digests import Digest, md5_of
 from laion_fmri.storage.origin import Body, Origin
 from laion_fmri.storage.partial import Partial, take_over, version_of
 from laion_fmri.storage.pieces import Span
 from laion_fmri.storage.plan import PlannedFile
-from laion_fmri.storage.sniff import mismatch
 
 AGAIN = "run the same again"
 
@@ -150,9 +149,7 @@ class Pull:
         self._fill(partial, digest)
         found, wanted = digest.finish(self._file.size), self._md5 or self._file.sha256
         if wanted and found != wanted:
-            raise _WrongError(
-                f"{self._file.key}: its {algorithm.upper()} is {found}, not {wanted}; nothing was kept, {AGAIN} later"
-            )
+            raise _WrongError(f"its {algorithm.upper()} is {found}, not {wanted}; nothing was kept, {AGAIN} later")
         return Pulled(algorithm, found, partial.publish().st_mtime_ns)
 
     # ------------------------------------------------------------ parts
@@ -163,17 +160,21 @@ class Pull:
         try:
             while self._spans:
                 self._part(self._spans.popleft(), partial, digest)
-            for future in self._futures:
-                if not future.cancel():
-                    future.result()
-        except BaseException:
+        except BaseException as error:
             self._broken.set()
-            for future in self._futures:
-                if not future.cancel():
-                    future.exception()
-            raise
+            raise self._reason(error) or error from None
+        else:
+            reason = self._reason(None)
+            if reason:
+                raise reason
         finally:
             self._futures, self._is_shared = [], False
+
+    def _reason(self, mine: BaseException | None) -> BaseException | None:
+        """Wait for the other threads of this file; return why it failed, and not only that a thread was stopped."""
+        found = [mine, *(future.exception() for future in self._futures if not future.cancel())]
+        errors = [error for error in found if error is not None]
+        return min(errors, key=lambda error: isinstance(error, StoppedError), default=None)
 
     def _lane(self, partial: Partial, digest: Digest) -> None:
         try:
@@ -193,8 +194,9 @@ class Pull:
             try:
                 self._stream(cursor, partial, digest)
             except RemoteError as error:
-                failures = 1 if cursor.place > best else failures + 1
-                best = max(best, cursor.place)
+                failures += 1
+                if cursor.place >= best + retry.PATIENCE.progress:
+                    failures, best = 1, cursor.place
                 self._pause(error, failures)
             finally:
                 partial.finish(cursor.start, cursor.place)
@@ -203,7 +205,7 @@ class Pull:
     def _pause(self, error: RemoteError, failures: int) -> None:
         """Wait before the next try, or raise the error again; a link that has expired is replaced at once."""
         if self._stop.is_set() or self._broken.is_set():
-            raise StoppedError(f"{self._file.key}: stopped; {AGAIN} to continue") from None
+            raise StoppedError(f"stopped; {AGAIN} to continue") from None
         if isinstance(error, ExpiredError) and failures < retry.PATIENCE.tries:
             return
         seconds = retry.next_try(error, failures, retry.PATIENCE, system.chance())
@@ -218,16 +220,15 @@ class Pull:
             self._place(body, cursor, partial, digest)
             self._etag = self._etag or body.etag
             self._share(partial, digest)
-            gauge = _Gauge(self._file.key)
+            gauge = _Gauge()
             for chunk in body.chunks:
                 if self._stop.is_set() or self._broken.is_set():
-                    raise StoppedError(f"{self._file.key}: stopped; {AGAIN} to continue")
+                    raise StoppedError(f"stopped; {AGAIN} to continue")
                 self._take(chunk, cursor, partial, digest)
                 gauge.add(len(chunk))
         if cursor.place < cursor.stop:
             raise PassingError(
-                f"{self._file.key}: got {cursor.place - cursor.start:,} of {cursor.stop - cursor.start:,} bytes; "
-                f"{AGAIN} to continue"
+                f"got {cursor.place - cursor.start:,} of {cursor.stop - cursor.start:,} bytes; {AGAIN} to continue"
             )
 
     def _share(self, partial: Partial, digest: Digest) -> None:
@@ -239,18 +240,18 @@ class Pull:
 
     def _place(self, body: Body, cursor: _Cursor, partial: Partial, digest: Digest) -> None:
         """Check that an answer is what was asked for; take a whole file in place of its first part."""
-        size, key = self._file.size, self._file.key
+        size = self._file.size
         if body.total not in (None, size):
-            raise ChangedError(f"{key}: has {body.total:,} bytes now, not {size:,}; {AGAIN} to plan anew")
+            raise ChangedError(f"it has {body.total:,} bytes now, not {size:,}; {AGAIN} to plan anew")
         if body.start == cursor.place and body.stop in (None, cursor.stop):
             return
         if body.start or body.stop not in (None, size):
             raise RemoteError(
-                f"{key}: got bytes {body.start} to {body.stop} where {cursor.place} to {cursor.stop} were asked for; "
+                f"got bytes {body.start} to {body.stop} where {cursor.place} to {cursor.stop} were asked for; "
                 "nothing here can mend that, tell the owner of the server"
             )
         if self._is_shared and self._large:
-            raise PassingError(f"{key}: the server gave the whole file where a part was asked for; {AGAIN}")
+            raise PassingError(f"the server gave the whole file where a part was asked for; {AGAIN}")
         self._told.lost(sum(stop - start for start, stop in partial.done) or cursor.place)
         partial.restart()
         digest.restart()
@@ -260,12 +261,12 @@ class Pull:
 
     def _take(self, chunk: bytes | memoryview, cursor: _Cursor, partial: Partial, digest: Digest) -> None:
         if cursor.place + len(chunk) > cursor.stop:
-            raise _WrongError(
-                f"{self._file.key}: got more than its {self._file.size:,} bytes; nothing was kept of it, {AGAIN} later"
-            )
-        if cursor.place == 0 and (why := mismatch(self._target.name, bytes(chunk[:512]))):
-            raise _WrongError(f"{self._file.key}: {why}; nothing was kept of it, {AGAIN} later")
+            raise _WrongError(f"got more than its {self._file.size:,} bytes; nothing was kept of it, {AGAIN} later")
         partial.write(chunk, cursor.place)
+        if cursor.place < sniff.ENOUGH:
+            head = partial.head(min(sniff.ENOUGH, cursor.place + len(chunk)))
+            if why := sniff.mismatch(self._target.name, head):
+                raise _WrongError(f"{why}; nothing was kept of it, {AGAIN} later")
         digest.add(cursor.place, chunk)
         cursor.place += len(chunk)
         self._told.came(len(chunk))
@@ -278,8 +279,7 @@ class _WrongError(RemoteError):
 class _Gauge:
     """Whether a connection still gives enough to be worth waiting for."""
 
-    def __init__(self, key: str) -> None:
-        self._key = key
+    def __init__(self) -> None:
         self._since = system.clock()
         self._bytes = 0
 
@@ -290,7 +290,7 @@ class _Gauge:
         if passed < patience.window:
             return
         if self._bytes < patience.slowest * passed:
-            raise PassingError(f"{self._key}: only {self._bytes:,} bytes in {passed:.0f} s; {AGAIN} to continue")
+            raise PassingError(f"only {self._bytes:,} bytes in {passed:.0f} s; {AGAIN} to continue")
         self._since, self._bytes = system.clock(), 0
 
 

@@ -26,7 +26,9 @@ class Patience:
     window, slowest : float
         A connection that gives less than `slowest` bytes per second, over `window` seconds, has stalled.
     tries : int
-        Failures in a row, with no byte in between, after which a file is given up.
+        Failures in a row after which a file is given up.
+    progress : int
+        Bytes that have to come for a failure to begin a new row.
     pause, longest_pause : float
         Seconds before the second try, and at most; they double with each failure, and chance shortens them, so that
         many clients do not come back at once.
@@ -39,6 +41,7 @@ class Patience:
     window: float = 60
     slowest: float = 1000
     tries: int = 6
+    progress: int = 1 << 16
     pause: float = 1
     longest_pause: float = 30
     longest_asked: float = 120

@@ -5,8 +5,12 @@ from __future__ import annotations
 import re
 
 _MAGIC = {".gz": b"\x1f\x8b", ".h5": b"\x89HDF\r\n\x1a\n"}
-_PAGE = re.compile(rb"\s*(?:<!doctype html|<html|(?:<\?xml[^>]*>\s*)?<Error\b)", re.IGNORECASE)
+_BEFORE = rb"(?:\xef\xbb\xbf)?(?:\s|<!--.*?-->|<\?xml[^>]*>)*"
+_PAGE = re.compile(_BEFORE + rb"<(?:!doctype\s+html|html|error)\b", re.IGNORECASE | re.DOTALL)
 _PAGES = (".html", ".htm", ".xml")
+
+ENOUGH = 512
+"""Bytes that are looked at."""
 
 
 def mismatch(name: str, start: bytes) -> str | None:

@@ -15,6 +15,10 @@ from threading import Event
 _NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
 _NEW |= getattr(os, "O_BINARY", 0)
 _COPIED = 1 << 20
+
+HANDLES = frozenset({errno.EMFILE, errno.ENFILE})
+TOO_MANY_OPEN = "too many files are open; raise the limit (ulimit -n 4096) or use fewer --n-jobs"
+
 _NO_COPY = {errno.ENOSYS, errno.EXDEV, errno.EINVAL, errno.EOPNOTSUPP, errno.EPERM}
 
 
@@ -67,8 +71,10 @@ def make_folder(path: Path) -> None:
 
 
 def append(fd: int, line: str) -> None:
-    """Write a line at the end of a file that is open for appending."""
-    os.write(fd, line.encode())
+    """Write text at the end of a file that this process alone writes."""
+    data = memoryview(line.encode())
+    while data:
+        data = data[os.write(fd, data) :]
 
 
 def copy(source: int, target: int, start: int, stop: int) -> None:

@@ -17,8 +17,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from threading import Event as Flag
 
-from laion_fmri.errors import DataDirError, DeniedError, LaionFMRIError, NoSpaceError, RemoteError
-from laion_fmri.storage import pieces
+from laion_fmri.errors import (
+    DataDirError,
+    DeniedError,
+    LaionFMRIError,
+    NoSpaceError,
+    RemoteError,
+    TooManyOpenError,
+    UnreachableError,
+)
+from laion_fmri.storage import pieces, system
 from laion_fmri.storage.disk import free_bytes
 from laion_fmri.storage.folders import Folders
 from laion_fmri.storage.origin import Origin
@@ -28,7 +36,7 @@ from laion_fmri.storage.receipts import Journal, Receipt
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 _READ_ONLY = errno.EROFS
-_HANDLES = {errno.EMFILE, errno.ENFILE}
+_LOST = 3  # files in a row for which the remote could not be reached; the others are not tried then
 
 
 @dataclass(frozen=True)
@@ -127,14 +135,21 @@ def transfer(plan: Plan, origin: Origin, n_jobs: int = 1) -> Iterator[Event]:
     with Journal(root) as journal, _crew(n_jobs, origin) as crew:
         for file in files:
             crew.start(file, folders)
+        unreachable = 0
         for event in crew.events(len(files)):
             if isinstance(event, Failed):
                 _end_of_all(event.error, plan)
+                unreachable = unreachable + 1 if isinstance(event.error, UnreachableError) else 0
+                if unreachable == _LOST:
+                    crew.lose(event.error)
+            elif isinstance(event, Advanced):
+                unreachable = 0
             if isinstance(event, Done) and event.pulled:
                 with _no_more_room(plan):
                     journal.add(_receipt(plan, event.file, event.pulled))
             yield event
-        folders.flush()
+        with _no_more_room(plan):
+            folders.flush()
 
 
 def _receipt(plan: Plan, file: PlannedFile, pulled: Pulled) -> Receipt:
@@ -202,8 +217,13 @@ class _Crew:
         self._origin = origin
         self._told: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._stop = Flag()
+        self._lost: UnreachableError | None = None
         self._files = ThreadPoolExecutor(n_jobs, thread_name_prefix="transfer")
         self._lanes = ThreadPoolExecutor(pieces.LANES, thread_name_prefix="lane")
+
+    def lose(self, error: Exception) -> None:
+        """Try no other file: the remote is not there any more."""
+        self._lost = UnreachableError(f"not tried, because others failed: {error}")
 
     def start(self, file: PlannedFile, folders: Folders) -> None:
         """Fetch a file as soon as a thread is free."""
@@ -226,6 +246,9 @@ class _Crew:
 
     def _fetch(self, file: PlannedFile, folders: Folders) -> None:
         tell = self._told.put
+        if self._lost:
+            tell(Failed(file, self._lost))
+            return
         tell(Started(file))
         try:
             tell(Done(file, self._pulled(file, folders, tell)))
@@ -269,8 +292,6 @@ def _size(path: Path) -> int | None:
 
 def _explained(error: OSError, file: PlannedFile) -> OSError:
     """Return an error of the system with what to do, where there is something to do."""
-    if error.errno in _HANDLES:
-        return DataDirError(
-            f"{file.path}: too many files are open; raise the limit (ulimit -n 4096) or use fewer --n-jobs"
-        )
+    if error.errno in system.HANDLES:
+        return TooManyOpenError(f"{file.path}: {system.TOO_MANY_OPEN}")
     return error

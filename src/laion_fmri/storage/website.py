@@ -15,6 +15,7 @@ from laion_fmri.catalog.remotes import HttpsRemote
 from laion_fmri.errors import GoneError, RemoteError
 from laion_fmri.storage.http import Http
 from laion_fmri.storage.origin import Body
+from laion_fmri.storage.pieces import LANES
 from laion_fmri.storage.plan import RemoteFile
 from laion_fmri.storage.retry import persist
 from laion_fmri.storage.web_file import asked, etag_of, open_file, require_plain
@@ -36,7 +37,7 @@ class Website:
     def __init__(self, remote: HttpsRemote, connections: int = 1) -> None:
         self.url = (os.environ.get(remote.variable) or remote.url).rstrip("/")
         own = (urlsplit(url).hostname for url in (self.url, remote.url))
-        self._http = Http([*filter(None, own), *remote.hosts], max(_ASKED_AT_ONCE, connections))
+        self._http = Http([*filter(None, own), *remote.hosts], max(_ASKED_AT_ONCE, connections + LANES))
         self.etag_is_md5 = False
 
     def files(self, keys: Iterable[str]) -> Iterator[RemoteFile]:
