@@ -119,7 +119,7 @@ def test_the_help_of_download_has_every_value_of_the_catalog():
 def test_download_takes_what_the_function_takes():
     catalog = load_catalog()
     params = {param.name for param in download_command(catalog).params}
-    assert params - {"dry_run", "as_json"} == set(download_signature(catalog).parameters)
+    assert params - {"locked", "dry_run", "as_json"} == set(download_signature(catalog).parameters)
 
 
 def test_flags_come_and_go_with_the_catalog(other_bucket):

@@ -13,12 +13,11 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
-from click.core import ParameterSource
 
 from laion_fmri.catalog import CatalogFile, load_catalog
 from laion_fmri.catalog.entities import ALL, Entity
 from laion_fmri.catalog.rules import Tree
-from laion_fmri.cli.flags import ValuesCommand, ValuesOption, flag_of, subject_option, values_help
+from laion_fmri.cli.flags import ValuesCommand, ValuesOption, flag_of, is_given, subject_option, values_help
 
 if TYPE_CHECKING:
     from laion_fmri.fetch import Report
@@ -99,8 +98,7 @@ def _download_locked(path: str, n_jobs: int, dry_run: bool, as_json: bool) -> in
     from laion_fmri.lockfile import read_lock
 
     context = click.get_current_context()
-    given = [one for one in context.params if context.get_parameter_source(one) is ParameterSource.COMMANDLINE]
-    others = [flag_of(name) for name in given if name not in _BESIDE_LOCKED]
+    others = [flag_of(name) for name in context.params if is_given(context, name) and name not in _BESIDE_LOCKED]
     if others:
         raise click.UsageError(f"the lock file says what is downloaded; leave out {', '.join(others)}", context)
     if dry_run:
@@ -160,7 +158,8 @@ def _params(
         click.Option(
             ["--json", "as_json"],
             is_flag=True,
-            help="Print the plan or the report as JSON; all else, the licence too, goes to standard error.",
+            help="Print the plan or the report as JSON. All else goes to standard error: the licence, and the progress, "
+            "one JSON object a line.",
         ),
     ]
 
@@ -201,7 +200,9 @@ def _show(plan: Plan, as_json: bool) -> int:
 
 
 def _download(fetch: Callable[[], Report], as_json: bool) -> int:
-    with redirect_stdout(sys.stderr) if as_json else nullcontext():
+    from laion_fmri.progress import as_json_lines
+
+    with as_json_lines(as_json), redirect_stdout(sys.stderr) if as_json else nullcontext():
         report = fetch()
     return tell(report, as_json)
 

@@ -95,8 +95,7 @@ class ValuesOption(click.Option):
 
     def process_value(self, ctx: click.Context, value: Any) -> Any:
         """Return the values; none where another option stands in for this one."""
-        is_given = ctx.get_parameter_source(self.entity) is not ParameterSource.DEFAULT
-        stands_in = not is_given and self.unless and ctx.params.get(self.unless)
+        stands_in = self.unless and is_given(ctx, self.unless) and not is_given(ctx, self.entity)
         return None if stands_in else super().process_value(ctx, value)
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
@@ -131,6 +130,11 @@ class ValuesCommand(click.Command):
         if option and not incomplete.startswith("-"):
             return option.shell_complete(ctx, incomplete)
         return super().shell_complete(ctx, incomplete)
+
+
+def is_given(ctx: click.Context, name: str) -> bool:
+    """Tell whether an option stands on the command line."""
+    return ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE
 
 
 def open_option(ctx: click.Context) -> ValuesOption | None:
