@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import gzip
-import pickle
 import re
 import tracemalloc
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+import cloudpickle
 import dask.array
 import nibabel
 import numpy as np
@@ -409,7 +409,7 @@ def test_dask_has_one_chunk_for_each_file_and_reads_only_headers_before_it_is_co
     for choice in choices:
         path = folder.path("betas", **choice)
         path.with_suffix(".whole").rename(path)
-    xr.testing.assert_identical(pickle.loads(pickle.dumps(lazy)).compute(), expected)
+    xr.testing.assert_identical(cloudpickle.loads(cloudpickle.dumps(lazy)).compute(), expected)
     np.testing.assert_array_equal(lazy[7, :3].compute(), expected[7, :3])
 
 
@@ -477,22 +477,13 @@ def test_a_truncated_plain_file_is_refused_naming_the_volume(one: Folder):
         get_loader("voxel_series").read(request)
 
 
-def test_decoding_stops_after_the_last_wanted_trial(one: Folder):
-    one.trials(
-        [
-            "shared_4rep_NSD_special100_1.jpg",
-            "unique_THINGS_a_p04.jpg",
-            "shared_4rep_NSD_special100_2.jpg",
-            *["unique_THINGS_a_p04.jpg"] * 3,
-        ],
-        **ONE,
-    )
-    expected = one.read("betas", ONE, stimuli="shared")
+def test_damage_after_the_last_wanted_trial_is_found(one: Folder):
+    one.trials(["shared_4rep_NSD_special100_1.jpg", *["unique_THINGS_a_p04.jpg"] * 5], **ONE)
     raw = gzip.decompress(bold(one).read_bytes())
     bold(one).write_bytes(gzip.compress(raw[: 352 + 3 * np.prod(GRID) * 4]))
-    xr.testing.assert_identical(one.read("betas", ONE, stimuli="shared"), expected)
-    with pytest.raises(DataFormatError, match="volume 3"):
-        one.read("betas", ONE, stimuli="unique")
+    for stimuli in ("shared", "unique"):
+        with pytest.raises(DataFormatError, match="volume 3"):
+            one.read("betas", ONE, stimuli=stimuli)
 
 
 @pytest.mark.parametrize("content", [b"", b"no gzip", gzip.compress(b"no NIfTI" * 100, mtime=0)])
