@@ -107,7 +107,7 @@ def _templates(artifact: Artifact) -> Iterator[str]:
 def _here(root: Path, artifact: Artifact) -> Iterator[tuple[str, Mapping[str, str]]]:
     for template in _templates(artifact):
         for path, bound in _found(root, template, artifact.entities):
-            if path.is_file():
+            if bound or path.is_file():  # of a template without fields it is not known yet
                 yield path.relative_to(root).as_posix(), bound
 
 

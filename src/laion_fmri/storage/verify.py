@@ -74,7 +74,7 @@ class Content:
     is_steady: bool
 
 
-def stamp_of(path: Path) -> Stamp | None:
+def stamp_of(path: Path | str) -> Stamp | None:
     """Return the stamp of a file; None where there is none.
 
     Raises
