@@ -24,9 +24,10 @@ from laion_fmri.config import dataset_initialize
 from laion_fmri.discovery import get_subjects
 from laion_fmri.download import accept_license, accept_licenses, download
 from laion_fmri.errors import NoSpaceError, OfflineError, RemoteError, SelectionError
+from laion_fmri.storage.events import Advanced, Failed, Resumed
 from laion_fmri.storage.origin import Body
 from laion_fmri.storage.plan import Action, Plan, PlannedFile
-from laion_fmri.storage.transfer import Advanced, Failed, Resumed, transfer
+from laion_fmri.storage.transfer import transfer
 
 
 @pytest.fixture(autouse=True)

@@ -179,6 +179,10 @@ class UnreachableError(PassingError):
     """The remote cannot be reached: no network, a wrong address, a proxy that is down."""
 
 
+class StoppedError(RemoteError):
+    """What was under way was told to stop."""
+
+
 class OfflineError(RemoteError):
     """``LAION_FMRI_OFFLINE`` forbids the network and the data is not here."""
 
@@ -186,7 +190,7 @@ class OfflineError(RemoteError):
 
 
 class TooManyOpenError(LaionFMRIError, OSError):
-    """This process may open no more files and connections."""
+    """No more files and connections may be open at once."""
 
 
 class DataDirError(LaionFMRIError, OSError):

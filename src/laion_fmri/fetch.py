@@ -25,12 +25,13 @@ from laion_fmri.progress import OnEvent, progress
 from laion_fmri.selection import DownloadRequest
 from laion_fmri.storage.bucket import Bucket
 from laion_fmri.storage.disk import free_bytes
+from laion_fmri.storage.events import Advanced, Denied, Done, Event, Failed
 from laion_fmri.storage.names import printable
 from laion_fmri.storage.origin import Origin
 from laion_fmri.storage.plan import Action, Plan, RemoteFile, planned, wanted_files
 from laion_fmri.storage.receipts import local_files
 from laion_fmri.storage.remote import Client
-from laion_fmri.storage.transfer import Denied, Done, Event, Failed, transfer
+from laion_fmri.storage.transfer import transfer
 from laion_fmri.storage.website import Website
 
 _LISTED_AT_ONCE = 8
@@ -47,7 +48,7 @@ class Report:
     downloaded, skipped, denied, failed : tuple of str
         Keys fetched; already here; listed but not given; not had for another reason.
     bytes : int
-        Bytes over the wire of the files fetched.
+        Bytes that came over the wire.
     seconds : float
         Duration of the transfer.
     """
@@ -106,7 +107,11 @@ def _listings(places: Sequence[tuple[str, Tree]], entity: str, bucket: Bucket) -
         return list(listing(tree, fill(tree.prefix or "", {entity: subject}), bucket))
 
     with ThreadPoolExecutor(_LISTED_AT_ONCE, thread_name_prefix="list") as pool:
-        yield from pool.map(ask, places)
+        try:
+            yield from pool.map(ask, places)
+        except BaseException:
+            bucket.stop()
+            raise
 
 
 def _subjects(catalog: CatalogFile, request: DownloadRequest, bucket: Bucket) -> Sequence[str]:
@@ -230,9 +235,10 @@ def _carry_out(plan: Plan, remote: Origin, n_jobs: int, on_event: OnEvent) -> Re
     received = 0
     for event in transfer(plan, remote, n_jobs):
         on_event(event)
-        if type(event) in ends:
+        if isinstance(event, Advanced):
+            received += event.bytes
+        elif type(event) in ends:
             ends[type(event)].append(event.file.key)
-            received += event.file.size if isinstance(event, Done) else 0
     return Report(
         matched=len(plan.files) - len(plan.of(Action.HELD_OUT)),
         downloaded=tuple(ends[Done]),

@@ -16,11 +16,13 @@ from typing import Any
 import click
 
 from laion_fmri.cli.app import PROGRAM, Settings, program
+from laion_fmri.cli.signals import EndedError, ending_signals
 from laion_fmri.errors import LaionFMRIError
 
 __all__ = ["main"]
 
 _INTERRUPTED = 130
+_AGAIN = "interrupted; run the same again to continue"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -35,16 +37,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     -------
     int
         Exit code: 0 all there, 1 something missing or failed or nothing matched, 2 usage, 3 consent needed,
-        4 offline and not here, 5 no space, 130 interrupted.
+        4 offline and not here, 5 no space, 130 interrupted, 143 terminated.
     """
     _open_missing_streams()
     settings = Settings()
-    with _plain_warnings():
+    with _plain_warnings(), ending_signals():
         try:
             code = program.main(argv, prog_name=PROGRAM, standalone_mode=False, obj=settings)
             sys.stdout.flush()
+        except EndedError as error:
+            return _tell(_AGAIN, error.exit_code)
         except (click.Abort, KeyboardInterrupt):
-            return _tell("interrupted; run the same again to continue", _INTERRUPTED)
+            return _tell(_AGAIN, _INTERRUPTED)
         except click.UsageError as error:
             place = error.ctx.command_path if error.ctx else PROGRAM
             return _tell(f"{error.format_message()} (see: {place} --help)", error.exit_code)

@@ -61,7 +61,7 @@ Completion of commands, flags and values, for this shell (put the line into its 
 
 \b
 Exit codes: 0 all there, 1 missing, failed or nothing matched, 2 usage, 3 consent needed,
-4 offline and not here, 5 no space, 130 interrupted.
+4 offline and not here, 5 no space, 130 interrupted, 143 terminated.
 """
 
 

@@ -71,7 +71,7 @@ class Bucket:
 
     def _pages(self, query: dict[str, str]) -> Iterator[_Page]:
         query = {"list-type": "2", "encoding-type": "url", **query}
-        page = persist(self._page, query)
+        page = persist(self._client().stopped, self._page, query)
         yield page
         while page.goes_on:
             if page.token in (None, query.get("continuation-token")):
@@ -79,7 +79,7 @@ class Bucket:
                     f"{self.url}/{query['prefix']}: the listing goes on, and the server does not say where"
                 )
             query = {**query, "continuation-token": page.token or ""}
-            page = persist(self._page, query)
+            page = persist(self._client().stopped, self._page, query)
             yield page
 
     def _page(self, query: dict[str, str]) -> _Page:

@@ -17,12 +17,12 @@ from email.utils import parsedate_to_datetime
 from functools import cached_property
 from ipaddress import ip_address
 from pathlib import Path
-from threading import Lock
+from threading import Event, Lock
 from time import time
 from typing import TYPE_CHECKING, NoReturn
 from urllib.parse import urljoin, urlsplit
 
-from laion_fmri.errors import PassingError, RemoteError, TooManyOpenError, UnreachableError
+from laion_fmri.errors import PassingError, RemoteError, StoppedError, TooManyOpenError, UnreachableError
 from laion_fmri.storage import retry, system
 from laion_fmri.storage.online import refuse_offline
 
@@ -112,11 +112,11 @@ class Http:
         self._open: set[BaseHTTPResponse] = set()
         self._managers: dict[tuple[str, bool], PoolManager | ProxyManager] = {}
         self._lock = Lock()
-        self._stopped = False
+        self.stopped = Event()
 
     def stop(self) -> None:
-        """Break every answer that is under way, and give no other: their readers get a `PassingError`."""
-        self._stopped = True
+        """Break every answer that is under way, and give no other."""
+        self.stopped.set()
         for response in list(self._open):
             with suppress(Exception):  # it has just ended by itself
                 response.shutdown()
@@ -180,8 +180,8 @@ class Http:
             self._allow(place, address)
             host = "{0.scheme}://{0.netloc}".format(urlsplit(place))
             with _told(address, host, reading=False):
-                if self._stopped:
-                    raise PassingError(f"{address}: stopped; run the same again to continue")
+                if self.stopped.is_set():
+                    raise StoppedError(f"{address}: stopped; run the same again to continue")
                 response = self._once(method, place, headers, json)
             target = response.get_redirect_location()
             if not target:

@@ -20,7 +20,7 @@ from laion_fmri.storage.pieces import Span, joined
 
 _LONGEST_NAME = 120  # bytes of the final name within a private one
 _ABANDONED = 86_400  # seconds after which a private file belongs to no living process
-_POLL = 0.5
+_POLL, _NEW = 0.5, 5.0  # seconds
 _MOST_NAMES = 100
 _READ_ONLY = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
 
@@ -187,13 +187,13 @@ def take_over(partial: Partial, version: str, stop: Event) -> bool:
         if other == partial.path:
             continue
         alive = _is_alive(other)
-        if alive and other.name > partial.path.name:  # it waits for this one
+        if alive and other.name > partial.path.name and not _progress(other)[0]:  # it waits for this one
             continue
         if alive and not _wait_for(other, stop):
             return False
         with suppress(FileNotFoundError):
             partial.adopt(other)
-        if alive is False:
+        if alive is False and (finished(other) or _age(other) > _NEW):  # a new one may be about to lock itself
             system.remove(other)
             system.remove(log_of(other))
     return True

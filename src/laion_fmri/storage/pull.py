@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
 
-from laion_fmri.errors import ChangedError, ExpiredError, PassingError, RemoteError
+from laion_fmri.errors import ChangedError, ExpiredError, PassingError, RemoteError, StoppedError
 from laion_fmri.storage import pieces, retry, sniff, system
 from laion_fmri.storage.digests import Digest, md5_of
 from laion_fmri.storage.origin import Body, Origin
@@ -19,10 +19,6 @@ from laion_fmri.storage.pieces import Span
 from laion_fmri.storage.plan import PlannedFile
 
 AGAIN = "run the same again"
-
-
-class StoppedError(RemoteError):
-    """The transfer was told to stop."""
 
 
 @dataclass(frozen=True)

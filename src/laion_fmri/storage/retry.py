@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from threading import Event
 from typing import ParamSpec, TypeVar
 
 from laion_fmri.errors import PassingError, UnreachableError
@@ -80,8 +81,16 @@ def next_try(error: Exception, failures: int, patience: Patience, chance: float)
     return chance * min(patience.longest_pause, patience.pause * 2.0 ** (failures - 1))
 
 
-def persist(ask: Callable[Asked, Answer], *args: Asked.args, **kwargs: Asked.kwargs) -> Answer:
-    """Ask until there is an answer, or no hope; a remote that cannot be reached at all is not asked again."""
+def persist(stop: Event, ask: Callable[Asked, Answer], *args: Asked.args, **kwargs: Asked.kwargs) -> Answer:
+    """Ask until there is an answer, or no hope; a remote that cannot be reached at all is not asked again.
+
+    Parameters
+    ----------
+    stop : Event
+        Ends the pauses.
+    ask : callable
+        Called with all else.
+    """
     failures = 0
     while True:
         try:
@@ -93,4 +102,4 @@ def persist(ask: Callable[Asked, Answer], *args: Asked.args, **kwargs: Asked.kwa
             seconds = next_try(error, failures, PATIENCE, system.chance())
             if seconds is None:
                 raise
-        system.wait(seconds)
+        system.wait(seconds, stop)

@@ -13,7 +13,6 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from threading import Event as Flag
 
@@ -28,6 +27,7 @@ from laion_fmri.errors import (
 )
 from laion_fmri.storage import pieces, system
 from laion_fmri.storage.disk import free_bytes
+from laion_fmri.storage.events import ENDS, Advanced, Denied, Done, Dropped, Event, Failed, Resumed, Started
 from laion_fmri.storage.folders import Folders
 from laion_fmri.storage.origin import Origin
 from laion_fmri.storage.plan import Action, Plan, PlannedFile
@@ -37,68 +37,6 @@ from laion_fmri.storage.receipts import Journal, Receipt
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 _READ_ONLY = errno.EROFS
 _LOST = 3  # files in a row for which the remote could not be reached; the others are not tried then
-
-
-@dataclass(frozen=True)
-class Event:
-    """Something that happened to a file."""
-
-    file: PlannedFile
-
-
-@dataclass(frozen=True)
-class Started(Event):
-    """Its transfer began."""
-
-
-@dataclass(frozen=True)
-class Resumed(Event):
-    """Some bytes of it are here from an earlier run."""
-
-    bytes: int
-
-
-@dataclass(frozen=True)
-class Advanced(Event):
-    """Some more bytes of it came over the wire."""
-
-    bytes: int
-
-
-@dataclass(frozen=True)
-class Dropped(Event):
-    """Some bytes that were here, or came, are of no use; they have to come again."""
-
-    bytes: int
-
-
-@dataclass(frozen=True)
-class Done(Event):
-    """It is whole, at its final path; `pulled` is None where another process put it there."""
-
-    pulled: Pulled | None
-
-
-@dataclass(frozen=True)
-class Denied(Event):
-    """The remote does not give it."""
-
-    reason: str
-
-
-@dataclass(frozen=True)
-class Failed(Event):
-    """It could not be had; nothing of it is at its final path."""
-
-    error: LaionFMRIError | OSError
-
-    @property
-    def reason(self) -> str:
-        """Why, in one line."""
-        return str(self.error)
-
-
-ENDS = (Done, Denied, Failed)
 
 
 def transfer(plan: Plan, origin: Origin, n_jobs: int = 1) -> Iterator[Event]:

@@ -55,7 +55,7 @@ class Website:
 
     def _file(self, key: str) -> RemoteFile | None:
         try:
-            return persist(self._described, key)
+            return persist(self._http.stopped, self._described, key)
         except GoneError:
             return None
 
