@@ -18,7 +18,7 @@ from laion_fmri.catalog.gaps import in_gap
 from laion_fmri.catalog.models import CatalogFile, FileSpec
 from laion_fmri.catalog.policies import Access, Acknowledge
 from laion_fmri.catalog.rules import Tree
-from laion_fmri.catalog.templates import fill, listing_prefix, local_path, parse
+from laion_fmri.catalog.templates import fill, listing_prefix, parse
 from laion_fmri.discovery import find_subjects
 from laion_fmri.errors import NoMatchingDataError
 from laion_fmri.progress import OnEvent, progress
@@ -28,7 +28,7 @@ from laion_fmri.storage.disk import free_bytes
 from laion_fmri.storage.events import Advanced, Denied, Done, Event, Failed
 from laion_fmri.storage.names import printable
 from laion_fmri.storage.origin import Origin
-from laion_fmri.storage.plan import Action, Plan, RemoteFile, planned, wanted_files
+from laion_fmri.storage.plan import Action, Plan, RemoteFile, placed, planned, wanted_files
 from laion_fmri.storage.receipts import local_files
 from laion_fmri.storage.remote import Client
 from laion_fmri.storage.transfer import transfer
@@ -86,16 +86,15 @@ def survey(catalog: CatalogFile, request: DownloadRequest, bucket: Bucket, root:
     held_out = held_out_test(catalog.remote.held_out, catalog.entities)
     places = [(subject, tree) for i, subject in enumerate(subjects) for tree in request.trees if tree.scope or not i]
     wanted: list[tuple[Tree, RemoteFile]] = []
-    required = dict.fromkeys(subjects, 0)
+    lacking = dict.fromkeys(subjects) if request.required else {}
     for (subject, tree), listed in zip(places, _listings(places, subject_entity, bucket), strict=True):
         scope = {subject_entity: subject}
         files = wanted_files(_chosen(tree, request, listed), tree, catalog.entities, request.filters, scope)
         wanted += [(tree, file) for file in files]
-        if tree in request.required:
-            required[subject] += sum(not held_out(file.key) for file in files)
-    for subject, count in required.items():
-        if request.required and not count:
-            raise NoMatchingDataError(_nothing(catalog, request, subject, bucket))
+        if tree in request.required and not all(held_out(file.key) for file in files):
+            lacking.pop(subject, None)
+    for subject in lacking:
+        raise NoMatchingDataError(_nothing(catalog, request, subject, bucket))
     return _plan(catalog, wanted, bucket, root)
 
 
@@ -183,9 +182,9 @@ def _nothing(catalog: CatalogFile, request: DownloadRequest, subject: str, bucke
 
 
 def _plan(catalog: CatalogFile, wanted: Sequence[tuple[Tree, RemoteFile]], bucket: Bucket, root: Path) -> Plan:
-    here = local_files(root, (local_path(file.key, catalog.entities) for _, file in wanted))
     held_out = held_out_test(catalog.remote.held_out, catalog.entities)
-    files = planned(wanted, held_out, catalog.entities, here)
+    at = placed(wanted, catalog.entities)
+    files = planned(at, held_out, local_files(root, (path for _, _, path in at)))
     return Plan(bucket.url, str(root), catalog.dataset.release, free_bytes(root), files)
 
 

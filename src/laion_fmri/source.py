@@ -30,7 +30,7 @@ from laion_fmri.missing import Chosen, lost_value, missing_text
 from laion_fmri.selection import usable_jobs
 from laion_fmri.storage.disk import free_bytes
 from laion_fmri.storage.find import expected_files
-from laion_fmri.storage.plan import Plan, RemoteFile, planned
+from laion_fmri.storage.plan import Plan, RemoteFile, placed, planned
 from laion_fmri.storage.receipts import local_files
 from laion_fmri.storage.remote import Client, client
 from laion_fmri.stores import stores_folder
@@ -136,8 +136,8 @@ class Source:
             for file in self._remote_files(files, chosen, listings):
                 wanted.setdefault(file.key, (files.tree, file))
         held_out = held_out_test(self.artifact.remote.held_out, entities)
-        here = local_files(root, (local_path(key, entities) for key in wanted))
-        decided = planned(wanted.values(), held_out, entities, here)
+        at = placed(wanted.values(), entities)
+        decided = planned(at, held_out, local_files(root, (path for _, _, path in at)))
         return Plan(remote.url, str(root), self.artifact.dataset.release, free_bytes(root), decided)
 
     def _specs(self) -> Iterator[tuple[FileSpec, Mapping[str, tuple[str, ...] | None]]]:

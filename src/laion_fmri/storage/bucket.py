@@ -116,7 +116,7 @@ class _Page:
         space = root.tag.rpartition("}")[0] + "}" if "}" in root.tag else ""
         if root.tag != f"{space}ListBucketResult":
             raise ValueError(f"it begins with {root.tag.removeprefix(space)}")
-        read = unquote_plus if root.findtext(f"{space}EncodingType") == "url" else str
+        read = _decoded if root.findtext(f"{space}EncodingType") == "url" else str
         key, size, etag, prefix = (space + name for name in ("Key", "Size", "ETag", "Prefix"))
         self.files = [
             RemoteFile(read(item.findtext(key, "")), int(item.findtext(size, "")), item.findtext(etag))
@@ -125,3 +125,7 @@ class _Page:
         self.folders = [read(item.findtext(prefix, "")) for item in root.iterfind(f"{space}CommonPrefixes")]
         self.goes_on = root.findtext(f"{space}IsTruncated") == "true"
         self.token = root.findtext(f"{space}NextContinuationToken")
+
+
+def _decoded(text: str) -> str:
+    return unquote_plus(text) if "%" in text or "+" in text else text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path, PurePosixPath
+from stat import S_ISDIR, S_ISLNK
 from threading import Lock
 
 from laion_fmri.errors import DataDirError
@@ -45,9 +46,13 @@ class Folders:
             if target.parent not in self._known:
                 self._open(PurePosixPath(path).parent)
                 self._known.add(target.parent)
-        if target.is_dir():
+        try:
+            mode = target.lstat().st_mode
+        except FileNotFoundError:
+            return target
+        if S_ISDIR(mode):
             raise DataDirError(f"{target} is a folder, where a file belongs; move it away and run the same again")
-        if target.is_symlink() and not target.exists():
+        if S_ISLNK(mode) and not target.exists():
             raise DataDirError(
                 f"{target} is a symbolic link to {target.readlink()}, which is not there; remove the link, or bring "
                 "back what it leads to, and run the same again"

@@ -110,6 +110,7 @@ class Http:
         self._connections = connections
         self._seconds = seconds
         self._open: set[BaseHTTPResponse] = set()
+        self._proxies: dict[str, str] = {}
         self._managers: dict[tuple[str, bool], PoolManager | ProxyManager] = {}
         self._lock = Lock()
         self.stopped = Event()
@@ -211,8 +212,11 @@ class Http:
         )
 
     def _manager(self, place: str) -> PoolManager | ProxyManager:
-        proxy, tls = _proxy_for(place), place.startswith("https:")
+        tls, host = place.startswith("https:"), place.split("/", 3)[2]
         with self._lock:
+            if host not in self._proxies:
+                self._proxies[host] = _proxy_for(place)
+            proxy = self._proxies[host]
             if (proxy, tls) not in self._managers:
                 self._managers[proxy, tls] = self._new_manager(proxy, tls)
         return self._managers[proxy, tls]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import NamedTuple
@@ -11,7 +11,7 @@ from typing import NamedTuple
 from laion_fmri.catalog.entities import Entity
 from laion_fmri.catalog.filters import Selection, Test, key_filter
 from laion_fmri.catalog.rules import Tree
-from laion_fmri.catalog.templates import fill, local_path
+from laion_fmri.catalog.templates import fill, local_paths
 from laion_fmri.storage.names import clashes, mistake
 
 
@@ -34,8 +34,7 @@ _MOST_SHOWN = 10
 _LEAST_MARGIN, _MARGIN = 1 << 24, 100  # bytes, and the part of what is fetched, that stay free
 
 
-@dataclass(frozen=True)
-class RemoteFile:
+class RemoteFile(NamedTuple):
     """A file of the remote.
 
     Attributes
@@ -75,7 +74,7 @@ class Local(NamedTuple):
     sha256: str | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class PlannedFile:
     """A file of a plan.
 
@@ -108,6 +107,10 @@ class PlannedFile:
     etag: str | None = None
     sha256: str | None = None
     here: int | None = None
+
+
+Placed = tuple[Tree, RemoteFile, str]
+"""A file of a tree, and its local path."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -210,29 +213,27 @@ def _names_a_value(name: str, entities: Mapping[str, Entity], selection: Selecti
     return any(value != entities[name].absent for value in selection.get(name) or ())
 
 
-def planned(
-    files: Iterable[tuple[Tree, RemoteFile]],
-    held_out: Test,
-    entities: Mapping[str, Entity],
-    local: Mapping[str, Local],
-) -> tuple[PlannedFile, ...]:
+def placed(files: Iterable[tuple[Tree, RemoteFile]], entities: Mapping[str, Entity]) -> list[Placed]:
+    """Return files with where each lands; the grammar of entities turns keys into local paths."""
+    place = local_paths(entities)
+    return [(tree, file, place(file.key)) for tree, file in files]
+
+
+def planned(files: Sequence[Placed], held_out: Test, local: Mapping[str, Local]) -> tuple[PlannedFile, ...]:
     """Decide for each wanted file what happens to it.
 
     Parameters
     ----------
-    files : iterable of (Tree, RemoteFile)
-        The wanted files.
+    files : sequence of (Tree, RemoteFile, str)
+        The wanted files, each with its local path.
     held_out : callable
         Tells the keys that the remote gives to nobody.
-    entities : mapping of str to Entity
-        Grammar that turns keys into local paths.
     local : mapping of str to Local
         What is here, by local path.
     """
-    placed = [(tree, file, local_path(file.key, entities)) for tree, file in files]
-    refused = clashes([path for _, _, path in placed])
+    refused = clashes([path for _, _, path in files])
     decided = []
-    for tree, file, path in placed:
+    for tree, file, path in files:
         here = local.get(path)
         action, reason = (
             (Action.HELD_OUT, "not public") if held_out(file.key) else decide(path, file, here, refused.get(path))

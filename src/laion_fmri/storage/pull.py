@@ -107,7 +107,7 @@ class Pull:
         OSError
             If it cannot be written.
         """
-        before = _stamp(self._target)
+        before = _stamp(self._target) if self._large else None
         version = version_of(self._file.key, self._file.size, self._file.etag, self._file.sha256)
         with self._partial(version) as partial:
             if self._large and not take_over(partial, version, self._stop):

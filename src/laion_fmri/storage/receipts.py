@@ -10,7 +10,7 @@ import json
 import os
 import time
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
@@ -25,6 +25,8 @@ FOLDER = Path(".laion_fmri", "receipts")
 _MOST_FILES = 16
 _ABANDONED = 86_400  # seconds after which a file that is still open belongs to no living process
 _OPEN, _CLOSED = ".open.jsonl", ".jsonl"
+
+_NEEDED = {"path", "key", "size", "mtime_ns", "at"}
 
 Record = Mapping[str, Any]
 
@@ -74,7 +76,7 @@ class Receipt(BaseModel):
     removed: bool = False
 
 
-def local_files(root: Path, paths: Iterable[str], known: Mapping[str, Record] | None = None) -> dict[str, Local]:
+def local_files(root: Path, paths: Iterable[str]) -> dict[str, Local]:
     """Return what is here of some paths below `root`, with what the receipts say.
 
     Parameters
@@ -83,51 +85,38 @@ def local_files(root: Path, paths: Iterable[str], known: Mapping[str, Record] | 
         The data directory.
     paths : iterable of str
         Relative to it.
-    known : mapping, optional
-        The receipts, where they are read already; see `records`.
     """
     stamps = local_stamps(root, paths)
-    known = records(root) if known is None and stamps else known or {}
-    found = {}
-    for path, (size, mtime_ns) in stamps.items():
-        record = known.get(path)
-        if record and record["size"] == size and record["mtime_ns"] == mtime_ns:
-            found[path] = Local(size, mtime_ns, record.get("etag"), record.get("sha256"))
-        else:
-            found[path] = Local(size, mtime_ns)
+    found = {path: Local(*stamp) for path, stamp in stamps.items()}
+    latest: dict[str, float] = {}
+    for record in _each(root) if found else ():
+        path, at = record["path"], record["at"]
+        if path in stamps and at >= latest.get(path, at):
+            latest[path] = at
+            holds = (record["size"], record["mtime_ns"]) == stamps[path] and not record.get("removed")
+            found[path] = Local(*stamps[path], *((record.get("etag"), record.get("sha256")) if holds else ()))
     return found
 
 
 def records(root: Path) -> dict[str, Record]:
     """Return the latest receipt of each path that was not removed, as plain data; what cannot be read is left out."""
     latest: dict[str, Record] = {}
-    for file in sorted((root / FOLDER).glob(f"*{_CLOSED}")):
-        for record in _lines(file):
-            known = latest.get(record["path"])
-            if known is None or known["at"] <= record["at"]:
-                latest[record["path"]] = record
+    for record in _each(root):
+        known = latest.get(record["path"])
+        if known is None or known["at"] <= record["at"]:
+            latest[record["path"]] = record
     return {path: record for path, record in latest.items() if not record.get("removed")}
 
 
-def _lines(file: Path) -> list[Record]:
-    with suppress(OSError):
-        lines = file.read_bytes().splitlines()
-        try:
-            found = json.loads(b"[" + b",".join(lines) + b"]")
-        except ValueError:  # its writer was stopped in the middle of a line, or somebody changed it
-            found = [record for line in lines if (record := _parsed(line)) is not None]
-        return [record for record in found if _is_record(record)]
-    return []
-
-
-def _parsed(line: bytes) -> Any:
-    with suppress(ValueError):
-        return json.loads(line)
-    return None
-
-
-def _is_record(record: Any) -> bool:
-    return isinstance(record, dict) and record.keys() >= {"path", "key", "size", "mtime_ns", "at"}
+def _each(root: Path) -> Iterator[Record]:
+    """Yield all receipts, file by file; a line that cannot be read is left out, since its writer was stopped in it."""
+    for file in sorted((root / FOLDER).glob(f"*{_CLOSED}")):
+        with suppress(OSError), file.open("rb") as lines:
+            for line in lines:
+                with suppress(ValueError):
+                    record = json.loads(line)
+                    if isinstance(record, dict) and record.keys() >= _NEEDED:
+                        yield record
 
 
 class Journal:

@@ -10,7 +10,8 @@ import errno
 import os
 import queue
 import time
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -71,8 +72,7 @@ def transfer(plan: Plan, origin: Origin, n_jobs: int = 1) -> Iterator[Event]:
     root = Path(plan.data_dir)
     folders = Folders(root)
     with Journal(root) as journal, _crew(n_jobs, origin) as crew:
-        for file in files:
-            crew.start(file, folders)
+        crew.start(files, folders)
         unreachable = 0
         for event in crew.events(len(files)):
             if isinstance(event, Failed):
@@ -152,6 +152,7 @@ class _Crew:
     """The threads of a transfer, and what they tell."""
 
     def __init__(self, n_jobs: int, origin: Origin) -> None:
+        self._n_jobs = n_jobs
         self._origin = origin
         self._told: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._stop = Flag()
@@ -163,9 +164,16 @@ class _Crew:
         """Try no other file: the remote is not there any more."""
         self._lost = UnreachableError(f"not tried, because others failed: {error}")
 
-    def start(self, file: PlannedFile, folders: Folders) -> None:
-        """Fetch a file as soon as a thread is free."""
-        self._files.submit(self._fetch, file, folders)
+    def start(self, files: Iterable[PlannedFile], folders: Folders) -> None:
+        """Fetch files, each as soon as a thread is free."""
+        left = deque(files)
+        for _ in range(min(self._n_jobs, len(left))):
+            self._files.submit(self._work, left, folders)
+
+    def _work(self, files: deque[PlannedFile], folders: Folders) -> None:
+        with suppress(IndexError):  # none is left
+            while not self._stop.is_set():
+                self._fetch(files.popleft(), folders)
 
     def events(self, count: int) -> Iterator[Event]:
         """Yield what happens until so many files have ended."""
