@@ -10,11 +10,11 @@ import pytest
 from jsonschema import Draft202012Validator
 
 import laion_fmri
-from data_files import BETAS, IMAGES, MODEL, ROI, TRIALS, place, replaced, stamps
+from data_files import BETAS, IMAGES, MODEL, ROI, TRIALS, copy_session, download_session, place, replaced, stamps
 from laion_fmri.catalog import catalog_path, load_catalog
 from laion_fmri.cli import main
 from laion_fmri.config import dataset_initialize
-from laion_fmri.download import download, download_locked, download_stimuli
+from laion_fmri.download import download_locked, download_stimuli
 from laion_fmri.errors import LockError
 
 SCHEMA = Path(__file__).parents[1] / "schemas/lock.schema.json"
@@ -34,7 +34,14 @@ def cli(capsys):
 @pytest.fixture
 def session(server, data_dir):
     """A data directory into which a session was downloaded."""
-    download("sub-03", ses="01", n_jobs=8)
+    download_session()
+    return data_dir
+
+
+@pytest.fixture
+def elsewhere(miniature, data_dir):
+    """A data directory with files that came from elsewhere, so without receipts."""
+    copy_session(miniature, data_dir)
     return data_dir
 
 
@@ -96,7 +103,7 @@ def test_the_same_data_gives_the_same_bytes(session, locked, another_place, tmp_
     assert laion_fmri.verify(full=True).complete
     laion_fmri.lock(tmp_path / "later")
     another_place()
-    download("sub-03", ses="01", n_jobs=8)
+    download_session()
     laion_fmri.lock(tmp_path / "another.json")
     assert locked.read_bytes() == (tmp_path / "later").read_bytes() == (tmp_path / "another.json").read_bytes()
 
@@ -129,15 +136,15 @@ def test_what_is_gone_is_not_written_down(session, locked):
     assert len(laion_fmri.lock(locked).files) == before - 1
 
 
-def test_files_from_elsewhere_are_read_and_written_down(server, here, another_place, tmp_path):
+def test_files_from_elsewhere_are_read_and_written_down(server, elsewhere, another_place, tmp_path):
     lock = laion_fmri.lock(tmp_path / "lock.json")
     files = {file.path: file for file in lock.files}
-    assert list(files) == sorted(contents(here))
-    assert files[BETAS].sha256 == hashlib.sha256((here / BETAS).read_bytes()).hexdigest()
+    assert list(files) == sorted(contents(elsewhere))
+    assert files[BETAS].sha256 == hashlib.sha256((elsewhere / BETAS).read_bytes()).hexdigest()
     assert (files[BETAS].etag, files[BETAS].md5) == (None, None)
     another = another_place()
     assert download_locked(tmp_path / "lock.json", n_jobs=8).complete
-    assert contents(another) == contents(here)
+    assert contents(another) == contents(elsewhere)
 
 
 # ---------------------------------------------------------------- getting exactly that
@@ -193,7 +200,7 @@ def test_what_is_here_with_another_content_is_replaced(session, locked, miniatur
 
 def test_a_later_version_that_is_here_is_replaced_by_the_one_that_is_locked(server, session, locked, miniature):
     with replaced(server, TRIALS, b"session\tlabel\n"):
-        assert download("sub-03", ses="01").downloaded == (TRIALS,)
+        assert download_session().downloaded == (TRIALS,)
     assert download_locked(locked).downloaded == (TRIALS,)
     assert (session / TRIALS).read_bytes() == (miniature / TRIALS).read_bytes()
 
@@ -223,16 +230,16 @@ def test_what_the_service_has_changed_is_named(agreed, data_dir, another_place, 
     assert stamps(another) == {}
 
 
-def test_bytes_that_are_not_those_that_are_locked_are_never_kept(server, here, another_place, tmp_path):
+def test_bytes_that_are_not_those_that_are_locked_are_never_kept(server, elsewhere, another_place, tmp_path):
     laion_fmri.lock(tmp_path / "lock.json")  # of files without receipts, so without their versions
     another = another_place()
     with (
-        replaced(server, TRIALS, bytes((here / TRIALS).stat().st_size)),
+        replaced(server, TRIALS, bytes((elsewhere / TRIALS).stat().st_size)),
         pytest.warns(UserWarning, match=r"trials.tsv was not fetched: .*its SHA256 is"),
     ):
         report = download_locked(tmp_path / "lock.json", n_jobs=8)
     assert report.failed == (TRIALS,)
-    assert contents(another) == {path: content for path, content in contents(here).items() if path != TRIALS}
+    assert contents(another) == {path: content for path, content in contents(elsewhere).items() if path != TRIALS}
 
 
 def test_a_dry_run_shows_the_plan(session, locked, cli):

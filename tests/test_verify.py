@@ -14,9 +14,22 @@ import pytest
 from jsonschema import Draft202012Validator
 
 import laion_fmri
-from data_files import BETAS, FOLDER, IMAGES, MODEL, ROI, SIDECAR, TRIALS, place, replaced, stamps
+from data_files import (
+    BETAS,
+    FOLDER,
+    IMAGES,
+    MODEL,
+    ROI,
+    SIDECAR,
+    TRIALS,
+    copy_session,
+    download_session,
+    place,
+    replaced,
+    stamps,
+)
 from laion_fmri.cli import main
-from laion_fmri.download import download, download_stimuli
+from laion_fmri.download import download_stimuli
 from laion_fmri.errors import OfflineError, SelectionError
 
 SCHEMAS = Path(__file__).parents[1] / "schemas"
@@ -41,14 +54,15 @@ def cli(capsys):
 @pytest.fixture
 def session(server, data_dir):
     """A data directory into which a session was downloaded."""
-    download("sub-03", ses="01", n_jobs=8)
+    download_session()
     return data_dir
 
 
 @pytest.fixture
-def elsewhere(here):
+def elsewhere(miniature, data_dir):
     """A data directory with files that came from elsewhere, so without receipts."""
-    return here
+    copy_session(miniature, data_dir)
+    return data_dir
 
 
 # ---------------------------------------------------------------- kinds of damage
@@ -170,6 +184,15 @@ def test_receipts_that_somebody_damaged_make_files_unknown(session):
     assert laion_fmri.verify().complete
 
 
+def test_a_receipt_that_leads_out_of_the_data_directory_is_none(session):
+    (session.parent / "outside").write_bytes(b"mine")
+    for file in (session / ".laion_fmri/receipts").iterdir():
+        file.write_text(file.read_text().replace(f'"path":"{TRIALS}"', '"path":"../outside"'))
+    assert others(laion_fmri.verify()) == {TRIALS: "unknown"}
+    assert laion_fmri.verify(full=True).complete
+    assert not laion_fmri.repair()
+
+
 # ---------------------------------------------------------------- files from elsewhere
 
 
@@ -254,6 +277,17 @@ def test_a_check_can_be_interrupted(elsewhere):
     assert (child.returncode, said.strip()) == (130, "laion-fmri: interrupted; run the same again to continue")
 
 
+def test_files_that_no_dataset_has_are_left_alone(elsewhere, tmp_path):
+    folder = elsewhere / "derivatives/freesurfer/sub-03/surf"
+    folder.mkdir(parents=True)
+    before = laion_fmri.verify().findings
+    for name in (".DS_Store", "lh.white:1", "lh.thickness."):
+        (folder / name).write_bytes(b"")
+    (elsewhere / "derivatives/mine.tsv").touch()
+    assert laion_fmri.verify().findings == before
+    assert len(laion_fmri.lock(tmp_path / "lock.json").files) == len(before)
+
+
 # ---------------------------------------------------------------- the remote
 
 
@@ -318,7 +352,7 @@ def test_what_was_removed_on_purpose_is_missed_no_longer(session, cli):
     assert others(laion_fmri.verify()) == {TRIALS: "wrong"}
     assert laion_fmri.repair().downloaded == (TRIALS,)
     assert cli("verify").code == 0
-    download("sub-03", ses="01", n_jobs=8)
+    download_session()
     (session / BETAS).unlink()
     assert others(laion_fmri.verify()) == {BETAS: "missing"}
 

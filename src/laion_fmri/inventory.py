@@ -12,6 +12,7 @@ from laion_fmri.catalog.entities import ALL, Entity
 from laion_fmri.catalog.models import Artifact, CatalogFile
 from laion_fmri.catalog.templates import fields, parse, pieces, sidecar_of
 from laion_fmri.storage.find import expected_files
+from laion_fmri.storage.names import mistake
 from laion_fmri.storage.receipts import Receipt, Record, records
 
 
@@ -107,8 +108,10 @@ def _templates(artifact: Artifact) -> Iterator[str]:
 def _here(root: Path, artifact: Artifact) -> Iterator[tuple[str, Mapping[str, str]]]:
     for template in _templates(artifact):
         for path, bound in _found(root, template, artifact.entities):
-            if bound or path.is_file():  # of a template without fields it is not known yet
-                yield path.relative_to(root).as_posix(), bound
+            place = path.relative_to(root).as_posix()
+            is_here = bound or path.is_file()  # of a template without fields it is not known yet
+            if is_here and not path.name.startswith(".") and not mistake(place):
+                yield place, bound
 
 
 def _found(root: Path, template: str, entities: Mapping[str, Entity]) -> list[tuple[Path, dict[str, str]]]:
@@ -118,6 +121,7 @@ def _found(root: Path, template: str, entities: Mapping[str, Entity]) -> list[tu
 def receipt_of(record: Record | None) -> Receipt | None:
     """Return a receipt; None where somebody changed its line."""
     try:
-        return Receipt.model_validate(record) if record else None
+        receipt = Receipt.model_validate(record) if record else None
     except ValidationError:
         return None
+    return receipt if receipt and not mistake(receipt.path) else None
