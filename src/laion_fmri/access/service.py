@@ -13,7 +13,8 @@ from laion_fmri.access.answers import Grant, Manifest
 from laion_fmri.access.refusals import Refusal, refused
 from laion_fmri.catalog.services import Service
 from laion_fmri.errors import AccessServiceError, OfflineError, RemoteError
-from laion_fmri.storage.http import Answer, Http
+from laion_fmri.storage.answer import Answer
+from laion_fmri.storage.http import Http
 
 _MOST_BYTES = 1 << 20
 _SUCCESS = range(200, 300)

@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from http import HTTPStatus
 
 from laion_fmri.errors import ChangedError, DeniedError, ExpiredError, GoneError, PassingError, RemoteError
-from laion_fmri.storage.http import PASSING, Answer, Http
+from laion_fmri.storage.answer import PASSING, Answer
+from laion_fmri.storage.http import Http
 from laion_fmri.storage.origin import Body
 
 _ERROR_BYTES = 1 << 12
