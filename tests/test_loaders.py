@@ -559,7 +559,7 @@ def test_reading_an_roi_holds_few_volumes_in_memory(folder: Folder, options: dic
 def test_each_roi_and_the_brain_mask_are_decoded_once(one: Folder, monkeypatch: pytest.MonkeyPatch):
     opened = []
     decode = streams.open_gzip
-    monkeypatch.setattr(streams, "open_gzip", lambda path, *rest: opened.append(path) or decode(path, *rest))
+    monkeypatch.setattr(streams, "open_gzip", lambda file, *rest: opened.append(file.name) or decode(file, *rest))
     request = one.request("betas", [ONE], roi=["all", "face", "FFA1"])
     get_loader("voxel_series").read(request)
     assert len(opened) == len(set(opened)) == 5

@@ -71,7 +71,7 @@ def test_a_plain_file_is_read_only_where_the_voxels_are(tmp_path, monkeypatch):
 
     monkeypatch.setattr(Path, "open", lambda self, *_, **__: Counting(self))
     all_of(path, np.array([300_000, 300_400, 3]))
-    assert taken == [4, 401 * 4] * 2
+    assert taken == [540, *[4, 401 * 4] * 2]  # the header, and the voxels of each volume
 
 
 @pytest.mark.parametrize("slope", [1, 0.5])

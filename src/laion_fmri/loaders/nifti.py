@@ -11,15 +11,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import nibabel
 import numpy as np
-from nibabel.filebasedimages import ImageFileError
+from nibabel.nifti1 import Nifti1Header
+from nibabel.nifti2 import Nifti2Header
 from nibabel.spatialimages import HeaderDataError
 from numpy.typing import NDArray
 
-from laion_fmri.errors import DataFormatError
+from laion_fmri.errors import DataFormatError, RemoteError
 from laion_fmri.loaders.sieve import Scattered, Sieve, Whole
-from laion_fmri.loaders.streams import UNREADABLE, find_fault, open_stream
+from laion_fmri.loaders.streams import UNREADABLE, find_fault, first_bytes, open_stream
 
 Array = NDArray[Any]
 
@@ -87,27 +87,35 @@ def read_header(path: Path) -> Header:
         If the file is not one, or holds something else than 3-D volumes of real numbers.
     """
     try:
-        image = nibabel.load(path)
-    except (ImageFileError, HeaderDataError, *UNREADABLE) as error:
+        found = _header(path)
+    except RemoteError:
+        raise
+    except (HeaderDataError, *UNREADABLE) as error:
         raise DataFormatError(f"{path} cannot be read as NIfTI: {error}; download it again") from error
-    if not isinstance(image, nibabel.Nifti1Image):
-        raise DataFormatError(f"{path} is a {type(image).__name__}; expected a NIfTI-1 or NIfTI-2 file")
-    data = image.dataobj
-    if len(data.shape) not in (3, 4) or data.dtype.kind not in "iuf":
-        raise DataFormatError(
-            f"{path} has shape {data.shape} and type {data.dtype}; expected 3-D volumes of real numbers"
-        )
+    shape, dtype = found.get_data_shape(), found.get_data_dtype()
+    if len(shape) not in (3, 4) or dtype.kind not in "iuf":
+        raise DataFormatError(f"{path} has shape {shape} and type {dtype}; expected 3-D volumes of real numbers")
+    slope, inter = found.get_slope_inter()
     return Header(
         path,
-        data.shape[:3],
-        math.prod(data.shape[3:]),
-        image.affine,
-        data.dtype,
-        data.offset,
-        float(data.slope),
-        float(data.inter),
-        _seconds(image.header),
+        shape[:3],
+        math.prod(shape[3:]),
+        found.get_best_affine().astype(np.float64),
+        dtype,
+        found.get_data_offset(),
+        1.0 if slope is None else float(slope),
+        0.0 if inter is None else float(inter),
+        _seconds(found),
     )
+
+
+def _header(path: Path) -> Any:
+    """Return what the first bytes of a file say, as nibabel understands them."""
+    start = first_bytes(path, Nifti2Header.sizeof_hdr)
+    for kind in (Nifti1Header, Nifti2Header):
+        if kind.may_contain_header(start):
+            return kind(start[: kind.sizeof_hdr])
+    raise HeaderDataError("it begins with no header of NIfTI-1 or NIfTI-2")
 
 
 def _seconds(header: Any) -> float:
@@ -191,6 +199,8 @@ def each_volume(
             size = stream.size()
             volume = _volume_at(header, size)
             _require_size(header, size)
+    except RemoteError:
+        raise
     except UNREADABLE as error:
         raise _damaged(header, volume, str(error)) from error
 

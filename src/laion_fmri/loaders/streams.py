@@ -42,9 +42,17 @@ def open_stream(path: Path) -> AbstractContextManager[Stream]:
     return _unpacked(path) if path.suffix == ".gz" else _plain(path)
 
 
+def first_bytes(path: Path, count: int) -> bytes:
+    """Return the first unpacked bytes of a file, or all where there are fewer; what is behind them may be damaged."""
+    with path.open("rb", buffering=0) as file:
+        if path.suffix != ".gz":
+            return file.read(count)
+        return zlib.decompressobj(_GZIP).decompress(file.read(_FEED), count)
+
+
 @contextmanager
 def _unpacked(path: Path) -> Iterator[Stream]:
-    with open_gzip(path) as file:
+    with path.open("rb", buffering=0) as packed, open_gzip(packed) as file:
         yield _Unpacked(file)
 
 
