@@ -199,7 +199,7 @@ def test_what_is_here_with_another_content_is_replaced(session, locked, miniatur
 
 
 def test_a_later_version_that_is_here_is_replaced_by_the_one_that_is_locked(server, session, locked, miniature):
-    with replaced(server, TRIALS, b"session\tlabel\n"):
+    with replaced(server, TRIALS, (miniature / TRIALS).read_bytes()[::-1]):
         assert download_session().downloaded == (TRIALS,)
     assert download_locked(locked).downloaded == (TRIALS,)
     assert (session / TRIALS).read_bytes() == (miniature / TRIALS).read_bytes()
