@@ -12,21 +12,21 @@ from pathlib import Path
 from typing import Any
 
 from laion_fmri.catalog import catalog_path
-from laion_fmri.catalog.choice import Choice, Values, choose, complete, defaults
-from laion_fmri.catalog.entities import ALL
+from laion_fmri.catalog.choice import Choice, choose, complete, defaults
 from laion_fmri.catalog.filters import held_out_test
 from laion_fmri.catalog.gaps import in_gap
 from laion_fmri.catalog.models import Artifact, FileSpec
 from laion_fmri.catalog.policies import Agreement
 from laion_fmri.catalog.rules import Tree
-from laion_fmri.catalog.templates import local_path, parse, sidecar_of
+from laion_fmri.catalog.templates import sidecar_of
 from laion_fmri.config import data_root
 from laion_fmri.description import description
 from laion_fmri.errors import DataNotDownloadedError, NoMatchingDataError, SelectionError
 from laion_fmri.fetch import Listings, Report, ask_consent, run
 from laion_fmri.gated import Gated
-from laion_fmri.loaders import STORED, Allocate, Loader, LocalFile, Request, get_loader
+from laion_fmri.loaders import STORED, Allocate, Find, Loader, LocalFile, Request, get_loader
 from laion_fmri.missing import Chosen, lost_value, missing_text
+from laion_fmri.remote_files import OPTION, REMOTE, Reachable, refuse_unless_streamed, selected
 from laion_fmri.selection import usable_jobs
 from laion_fmri.storage.disk import free_bytes
 from laion_fmri.storage.find import expected_files
@@ -96,6 +96,7 @@ class Source:
         self.given = dict(given or {})
         self.texts = texts
         self.data_dir = data_dir
+        refuse_unless_streamed(name, artifact, self.given)
         self.choice: Choice = choose(name, artifact, self.given)
 
     def __call__(self, **given: Any) -> Source:
@@ -153,10 +154,8 @@ class Source:
         template, values = complete(self.name, files, chosen)
         has_sidecar = isinstance(files, Artifact) and files.sidecar
         for wanted in (template, sidecar_of(template)) if has_sidecar else (template,):
-            for file in listings.candidates(files, wanted, values):
-                bound = parse(wanted, files.entities, local_path(file.key, files.entities))
-                if bound is not None and _chosen(bound, values):
-                    yield file
+            for file, _ in selected(files, wanted, values, listings):
+                yield file
 
     def download(self, n_jobs: int = 1) -> Report:
         """Fetch the files of the selection, and those that reading takes beside them, that are not here.
@@ -192,7 +191,7 @@ class Source:
         return run(plan, remote, workers)
 
     def read(self, **options: Any) -> Any:
-        """Return the data in memory; see the catalog entry for what it is. Never downloads.
+        """Return the data in memory; see the catalog entry for what it is. Never stores anything.
 
         Parameters
         ----------
@@ -207,6 +206,8 @@ class Source:
             If a file is not here; the message has the command that fetches it.
         DataFormatError
             If a file contradicts the catalog or its companions.
+        NoMatchingDataError, LicenseNotAcceptedError, RemoteError, OfflineError
+            With ``source="remote"``, as of `download`.
         """
         return self(**options)._load("read")
 
@@ -226,10 +227,32 @@ class Source:
         return data
 
     def request(self, allocate: Allocate | None = None) -> Request:
-        """Return what the loader is asked to read; DataNotDownloadedError unless all of the files are here."""
+        """Return what the loader is asked to read.
+
+        Raises
+        ------
+        DataNotDownloadedError
+            If a file is not here, and is to be.
+        NoMatchingDataError, LicenseNotAcceptedError, RemoteError, OfflineError
+            If it need not be here, and cannot be had from its remote.
+        """
+        if self.choice.options.get(OPTION) != REMOTE:
+            return self._request(self.present(), self._here_find, allocate)
+        complete(self.name, self.artifact, self.choice.entities)
+        ask_consent([self.artifact.access], self._root, self.texts or catalog_path().parent)
+        needs = self.loader.needs(self.artifact, self.choice.options)
+        reach = Reachable(self.name, self.artifact, self._root, needs, self._here_find)
+        return self._request(reach.files(self.artifact, self.choice.entities), reach.find, allocate)
+
+    def _request(self, files: tuple[LocalFile, ...], find: Find, allocate: Allocate | None = None) -> Request:
+        options = {name: value for name, value in self.choice.options.items() if name != OPTION}
+        stores = stores_folder(self._root, self.name) if all(isinstance(one.path, Path) for one in files) else None
+        return Request(self.artifact, files, options, find, allocate, stores)
+
+    @property
+    def _here_find(self) -> Find:
         here = Source(self.name, self.description, self.artifact, self.given, data_dir=self._root)  # on any machine
-        stores = stores_folder(self._root, self.name)
-        return Request(self.artifact, self.present(), self.choice.options, here._find, allocate, stores)
+        return here._find
 
     def optimize(self) -> Source:
         """Write the data of each file into a local store, from which `read` and `to_dask` take them from then on.
@@ -253,7 +276,7 @@ class Source:
         """
         if self.artifact.loader not in STORED:
             raise SelectionError(f"{self.name} has no local store: its files are read as they are; use read()")
-        self.loader.optimize(self.request())  # type: ignore[attr-defined]  # those in STORED have it
+        self.loader.optimize(self._request(self.present(), self._here_find))  # type: ignore[attr-defined]  # those in STORED have it
         return self
 
     def sidecar(self) -> dict[Any, Any]:
@@ -310,7 +333,3 @@ class Source:
 
 def _size(path: Path) -> int | None:
     return path.stat().st_size if path.is_file() else None
-
-
-def _chosen(bound: Mapping[str, str], values: Values) -> bool:
-    return all(values[name] == (ALL,) or value in values[name] for name, value in bound.items())

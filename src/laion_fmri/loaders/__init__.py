@@ -39,6 +39,9 @@ LOADERS = {
 STORED = frozenset({"voxel_series"})
 """The loaders that have `optimize`: those that read from a local store where there is one."""
 
+STREAMED = frozenset({"volume", "volume_series", "voxel_map", "voxel_series", "voxel_timeseries"})
+"""The loaders that read their files from front to back, wherever they are."""
+
 Allocate = Callable[[tuple[int, ...], Any], Any]
 """``numpy.empty``, or what takes its place: an array of a shape and a dtype, whose values do not matter."""
 
@@ -49,6 +52,9 @@ class LocalFile:
 
     path: Path
     entities: Mapping[str, str]
+
+
+Find = Callable[[str, Mapping[str, str]], tuple[LocalFile, ...]]
 
 
 @dataclass(frozen=True)
@@ -75,7 +81,7 @@ class Request:
     artifact: Artifact
     files: tuple[LocalFile, ...]
     options: Mapping[str, Any]
-    find: Callable[[str, Mapping[str, str]], tuple[LocalFile, ...]]
+    find: Find
     allocate: Allocate | None = None
     stores: Path | None = None
 

@@ -7,7 +7,7 @@ the rest is asked for, of the same version.
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property
@@ -23,6 +23,8 @@ from laion_fmri.storage.remote import Client, client
 
 HEAD = 1 << 16
 """Bytes of a file that are kept in memory at least, so that to look at its header is no waste."""
+
+Pieces = Generator[bytes | memoryview, None, None]
 
 _AGAIN = "run the same again"
 _BUFFER = 1 << 18
@@ -174,7 +176,7 @@ class Reader(io.RawIOBase):
         return piece
 
 
-def _from(path: RemotePath, place: int) -> Iterator[bytes | memoryview]:
+def _from(path: RemotePath, place: int) -> Pieces:
     """Yield the bytes of a file from a place on: those kept in memory, then those that come."""
     if place < len(path.start):
         yield memoryview(path.start)[place:]
@@ -183,7 +185,7 @@ def _from(path: RemotePath, place: int) -> Iterator[bytes | memoryview]:
         yield from pieces
 
 
-def each_piece(origin: Origin, file: RemoteFile, start: int, stop: int) -> Iterator[bytes | memoryview]:
+def each_piece(origin: Origin, file: RemoteFile, start: int, stop: int) -> Pieces:
     """Yield some bytes of a file as they come, each piece good until the next; closed early, it hangs up.
 
     Parameters
