@@ -226,8 +226,10 @@ def _locked(catalog: CatalogFile, root: Path, item: Item, stop: Event) -> Locked
         state, reason = judge(item.receipt, stamp)
         if state is State.MISSING:
             return None
-        if item.receipt and known:
-            return _file(catalog, item, item.receipt.size, *known) if state is State.WHOLE else f"{item.path}: {reason}"
+        if item.receipt and known and state is not State.WHOLE:
+            return f"{item.path}: {reason}"
+        if item.receipt and known and known[0] != "crc32":
+            return _file(catalog, item, item.receipt.size, *known)
         content = read_content(path, "sha256", stop)
     except OSError as error:
         return f"{item.path}: {error.strerror or error}"

@@ -8,8 +8,14 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 from threading import Lock
+from typing import Protocol
 
 from laion_fmri.storage.pieces import Span
+
+try:
+    from isal.isal_zlib import crc32
+except ImportError:
+    from zlib import crc32
 
 _READ = 1 << 20
 _MD5 = re.compile('"([0-9a-f]{32})"')
@@ -28,10 +34,47 @@ def md5_of(etag: str | None) -> str | None:
     return found[1] if found else None
 
 
+class Hash(Protocol):
+    """A checksum that is being computed."""
+
+    def update(self, data: bytes | memoryview, /) -> None:
+        """Take more bytes."""
+
+    def hexdigest(self) -> str:
+        """Return the checksum of the bytes so far, as hexadecimal digits."""
+
+
+class _Crc32:
+    def __init__(self) -> None:
+        self._value = 0
+
+    def update(self, data: bytes | memoryview, /) -> None:
+        self._value = crc32(data, self._value)
+
+    def hexdigest(self) -> str:
+        return f"{self._value:08x}"
+
+
+def new_hash(algorithm: str) -> Hash:
+    """Return the computation of a checksum: ``"sha256"``, ``"md5"`` or ``"crc32"``.
+
+    Examples
+    --------
+    >>> crc = new_hash("crc32")
+    >>> crc.update(b"123456789")
+    >>> crc.hexdigest()
+    'cbf43926'
+    """
+    return _Crc32() if algorithm == "crc32" else hashlib.new(algorithm, usedforsecurity=False)
+
+
 def file_digest(path: Path, algorithm: str) -> str:
     """Return the checksum of a file, as hexadecimal digits."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, lambda: hashlib.new(algorithm, usedforsecurity=False)).hexdigest()
+    digest, buffer = new_hash(algorithm), memoryview(bytearray(_READ))
+    with path.open("rb", buffering=0) as file:
+        while count := file.readinto(buffer):
+            digest.update(buffer[:count])
+    return digest.hexdigest()
 
 
 class Digest:
@@ -41,7 +84,7 @@ class Digest:
 
     Parameters
     ----------
-    algorithm : {"sha256", "md5"}
+    algorithm : {"sha256", "md5", "crc32"}
         Name of the checksum.
     fd : int
         The file, open for reading.
@@ -55,7 +98,7 @@ class Digest:
 
     def restart(self) -> None:
         """Forget everything."""
-        self._hash = hashlib.new(self._algorithm, usedforsecurity=False)
+        self._hash = new_hash(self._algorithm)
         self._place = 0
 
     def add(self, place: int, data: bytes | memoryview) -> None:

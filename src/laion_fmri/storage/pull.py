@@ -140,7 +140,7 @@ class Pull:
             partial.close(keep)
 
     def _fetched(self, partial: Partial) -> Pulled:
-        algorithm = "md5" if self._md5 else "sha256"
+        algorithm = "sha256" if self._file.sha256 else "md5" if self._md5 else "crc32"
         digest = Digest(algorithm, partial.fd)
         self._fill(partial, digest)
         found, wanted = digest.finish(self._file.size), self._md5 or self._file.sha256

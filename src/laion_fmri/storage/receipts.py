@@ -50,8 +50,8 @@ class Receipt(BaseModel):
         Bytes.
     etag : str, optional
         What the remote called its version; quoted, as on the wire.
-    sha256, md5 : str, optional
-        Hexadecimal digest of its bytes; one of them is there.
+    sha256, md5, crc32 : str, optional
+        Hexadecimal digest of its bytes; one of them is there: that which the remote gave, or else the CRC-32.
     mtime_ns : int
         When the file was last written, in nanoseconds of the Unix epoch; another time says that somebody touched it.
     at : float
@@ -71,6 +71,7 @@ class Receipt(BaseModel):
     etag: str | None = None
     sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = None
     md5: Annotated[str, Field(pattern="^[0-9a-f]{32}$")] | None = None
+    crc32: Annotated[str, Field(pattern="^[0-9a-f]{8}$")] | None = None
     mtime_ns: int
     at: float
     removed: bool = False

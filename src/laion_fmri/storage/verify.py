@@ -5,7 +5,6 @@ Nothing is written here, and nothing is known of formats.
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
@@ -17,6 +16,7 @@ from stat import S_ISREG
 from threading import Event
 from typing import TypeVar
 
+from laion_fmri.storage.digests import new_hash
 from laion_fmri.storage.receipts import Receipt
 
 _READ = 1 << 20
@@ -91,9 +91,11 @@ def stamp_of(path: Path | str) -> Stamp | None:
 
 def known_digest(receipt: Receipt | None) -> tuple[str, str] | None:
     """Return name and digits of the checksum that a receipt has; None where there is none."""
-    if receipt and receipt.sha256:
-        return "sha256", receipt.sha256
-    return ("md5", receipt.md5) if receipt and receipt.md5 else None
+    for algorithm in ("sha256", "md5", "crc32"):
+        digest = getattr(receipt, algorithm, None)
+        if digest:
+            return algorithm, digest
+    return None
 
 
 def judge(receipt: Receipt | None, stamp: Stamp | None) -> Verdict:
@@ -135,7 +137,7 @@ def read_content(path: Path, algorithm: str, stop: Event) -> Content:
     ----------
     path : Path
         The file.
-    algorithm : {"sha256", "md5"}
+    algorithm : {"sha256", "md5", "crc32"}
         Name of the checksum.
     stop : Event
         Ends the reading, with CancelledError.
@@ -145,7 +147,7 @@ def read_content(path: Path, algorithm: str, stop: Event) -> Content:
     OSError
         If it cannot be read.
     """
-    digest, buffer = hashlib.new(algorithm, usedforsecurity=False), memoryview(bytearray(_READ))
+    digest, buffer = new_hash(algorithm), memoryview(bytearray(_READ))
     with path.open("rb", buffering=0) as file:
         before = os.fstat(file.fileno())
         while count := file.readinto(buffer):
