@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import threading
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from warm import TORN, warm_process
 
 DOWNLOAD = ["download", "--subject", "03", "--ses", "01", "--n-jobs", "2"]
 AT_ONCE = 4
-LOCKS = [{}, {"lock_lies": []}, {"lock_is_missing": []}]
+LOCKS = [{}, {"lock_lies": []}, {"lock_is_missing": [], "patience": {"window": 2}}]
 
 
 @pytest.fixture(scope="module")
@@ -33,8 +34,8 @@ class Room:
     root: Path
     environment: dict[str, str]
 
-    def start(self, *words, **sabotage):
-        usual = {"pieces": [PIECE], "patience": [{"pause": 0, "tries": 3, "progress": 1, "window": 2}]}
+    def start(self, *words, patience=None, **sabotage):
+        usual = {"pieces": [PIECE], "patience": [{"pause": 0, "tries": 3, "progress": 1} | (patience or {})]}
         return self.warm.start(*(words or DOWNLOAD), environment=self.environment, **usual | sabotage)
 
     def finish(self):
@@ -174,7 +175,7 @@ def test_a_download_that_waits_for_its_next_try_can_be_interrupted(room, faulty)
 def test_a_download_that_waits_for_its_listing_can_be_interrupted(room, faulty):
     faulty.listings = [Fault(lambda exchange: exchange.until_gone()) for _ in range(9)]
     first = faulty.listings[0]
-    child = room.start()
+    child = room.start(patience={"silence": 600})
     assert first.reached.wait(30)
     child.kill(signal.SIGINT)
     assert child.wait() == 130
@@ -267,11 +268,14 @@ def test_a_writer_that_was_taken_for_dead_cannot_change_what_was_published(room,
     slow = room.start(**locks)
     assert fault.reached.wait(30)
     until_written(room, 4 * PIECE)
+    an_hour_ago = time.time() - 3600
     for path in place(room.root, LARGE).parent.glob(".*.part*"):
-        os.utime(path, (0, 0))
+        os.utime(path, (an_hour_ago, an_hour_ago))
+    faulty.asked.clear()
     quick = room.start(**locks)
     assert (quick.wait(), quick.said) == (0, [])
     assert place(room.root, LARGE).read_bytes() == OBJECTS[LARGE]
+    assert faulty.ranges(LARGE) == [(4 * PIECE, len(OBJECTS[LARGE]))]  # the rest was taken from the slow one
     fault.go_on.set()
     slow.wait()
     assert place(room.root, LARGE).read_bytes() == OBJECTS[LARGE]

@@ -93,10 +93,10 @@ def warm_process(folder):
 
 def serve():
     """Fork a process for each question, or tell how one has ended, until the input does."""
-    import boto3  # noqa: F401
     import urllib3  # noqa: F401
 
     import laion_fmri.cli.download
+    import laion_fmri.download
     import laion_fmri.gated  # noqa: F401
     from laion_fmri.catalog import load_catalog
 
