@@ -103,7 +103,7 @@ CASES = {
         [Told(0, "x-definitions.dataset.released", 'YAML takes this for a timestamp; write "2026-09-28"')],
     ),
     "text for a mapping": (
-        Edit("  hrf_index:", "{roi: *roi, mask: *mask, mask_source: *mask_source}", "roi"),
+        Edit("  hrf_index:", "{roi: *roi, mask: *mask, mask_source: *mask_source, source: *source}", "roi"),
         [Told(0, "sources.hrf_index.args.options", "must be a mapping, not 'roi'")],
     ),
     "nothing for text": (
