@@ -14,7 +14,7 @@ from laion_fmri.storage import system
 if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse
 
-_CHUNK = 1 << 18
+_CHUNK = 1 << 19
 
 PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})  # statuses that may be others when asked again
 
@@ -43,7 +43,7 @@ class Answer:
         self.headers: Mapping[str, str] = response.headers
 
     def chunks(self) -> Iterator[bytes]:
-        """Yield the body as it comes, in pieces of at most 256 kB.
+        """Yield the body as it comes, in pieces of at most 512 kB.
 
         Raises
         ------

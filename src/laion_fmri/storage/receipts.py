@@ -10,8 +10,9 @@ import json
 import os
 import time
 import uuid
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -23,6 +24,7 @@ from laion_fmri.storage.plan import Local
 
 FOLDER = Path(".laion_fmri", "receipts")
 _MOST_FILES = 16
+_AT_ONCE = 1000  # lines
 _ABANDONED = 86_400  # seconds after which a file that is still open belongs to no living process
 _OPEN, _CLOSED = ".open.jsonl", ".jsonl"
 
@@ -113,11 +115,21 @@ def _each(root: Path) -> Iterator[Record]:
     """Yield all receipts, file by file; a line that cannot be read is left out, since its writer was stopped in it."""
     for file in sorted((root / FOLDER).glob(f"*{_CLOSED}")):
         with suppress(OSError), file.open("rb") as lines:
-            for line in lines:
-                with suppress(ValueError):
-                    record = json.loads(line)
-                    if isinstance(record, dict) and record.keys() >= _NEEDED:
-                        yield record
+            while some := list(islice(lines, _AT_ONCE)):
+                yield from (record for record in _parsed(some) if isinstance(record, dict) and record.keys() >= _NEEDED)
+
+
+def _parsed(lines: Sequence[bytes]) -> Iterable[Any]:
+    """Return the content of some lines: all at once where all are whole, which takes half the time."""
+    with suppress(ValueError):
+        found: list[Any] = json.loads(b"[" + b",".join(lines) + b"]")
+        return found
+    return (record for line in lines for record in _of_line(line))
+
+
+def _of_line(line: bytes) -> Iterator[Any]:
+    with suppress(ValueError):
+        yield json.loads(line)
 
 
 class Journal:
