@@ -178,7 +178,7 @@ def test_a_download_that_waits_for_its_listing_can_be_interrupted(room, faulty):
     child = room.start(patience={"silence": 600})
     assert first.reached.wait(30)
     child.kill(signal.SIGINT)
-    assert child.wait() == 130
+    assert child.wait(patience=20) == 130
     assert "Traceback" not in child.err
     faulty.listings = []
     room.finish()

@@ -34,9 +34,9 @@ class Child:
     def kill(self, signal_):
         os.kill(self.pid, signal_)
 
-    def wait(self):
+    def wait(self, patience=PATIENCE):
         """Return the exit code when it has ended; the negative number of the signal where one ended it."""
-        give_up = time.monotonic() + PATIENCE
+        give_up = time.monotonic() + patience
         while (code := self._warm.ask(wait=self.pid)) is None:
             assert time.monotonic() < give_up, f"the command does not end; it said:\n{self.err}"
             time.sleep(0.01)
