@@ -52,7 +52,7 @@ class Bucket:
 
     @cached_property
     def _http(self) -> Http:
-        host = urlsplit(self._addresses.of_file("")).hostname or ""
+        host = urlsplit(self._addresses.of_list({"encoding-type": "url"})).hostname or ""
         return Http([host], self._connections + LANES)
 
     def files(self, prefix: str) -> Iterator[RemoteFile]:

@@ -10,7 +10,7 @@ import json as json_text
 import logging
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from ipaddress import ip_address
 from threading import Event, Lock
 from typing import TYPE_CHECKING
@@ -19,8 +19,9 @@ from urllib.parse import urljoin, urlsplit
 from laion_fmri.errors import RemoteError, StoppedError
 from laion_fmri.storage import retry
 from laion_fmri.storage.answer import Answer, shown, told
+from laion_fmri.storage.lines import Lines
 from laion_fmri.storage.online import refuse_offline
-from laion_fmri.storage.surroundings import proxy_for, tls_context
+from laion_fmri.storage.surroundings import new_manager, proxy_for, tls_context
 
 if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse, PoolManager, ProxyManager
@@ -46,8 +47,8 @@ class Http:
         self._hosts = frozenset(hosts)
         self._connections = connections
         self._seconds = seconds
-        self._open: set[BaseHTTPResponse] = set()
-        self._proxies: dict[str, str] = {}
+        self._lines = Lines()
+        self._proxies: dict[tuple[str, str], str] = {}
         self._managers: dict[tuple[str, bool], PoolManager | ProxyManager] = {}
         self._lock = Lock()
         self.stopped = Event()
@@ -55,9 +56,7 @@ class Http:
     def stop(self) -> None:
         """Break every answer that is under way, and give no other."""
         self.stopped.set()
-        for response in list(self._open):
-            with suppress(Exception):  # it has just ended by itself
-                response.shutdown()
+        self._lines.cut()
 
     @contextmanager
     def ask(
@@ -95,11 +94,9 @@ class Http:
         address = address or shown(url)
         refuse_offline(address)
         response, host = self._answer(method, url, address, headers or {}, json)
-        self._open.add(response)
         try:
             yield Answer(response, address, host)
         finally:
-            self._open.discard(response)
             self._let_go(response)
 
     @staticmethod
@@ -149,31 +146,22 @@ class Http:
         )
 
     def _manager(self, place: str) -> PoolManager | ProxyManager:
-        tls, host = place.startswith("https:"), place.split("/", 3)[2]
+        scheme, _, host = place.split("/", 3)[:3]
+        tls = scheme == "https:"
         with self._lock:
-            if host not in self._proxies:
-                self._proxies[host] = proxy_for(place)
-            proxy = self._proxies[host]
+            if (scheme, host) not in self._proxies:
+                self._proxies[scheme, host] = proxy_for(place)
+            proxy = self._proxies[scheme, host]
             if (proxy, tls) not in self._managers:
                 self._managers[proxy, tls] = self._new_manager(proxy, tls)
         return self._managers[proxy, tls]
 
     def _new_manager(self, proxy: str, tls: bool) -> PoolManager | ProxyManager:
-        from urllib3 import PoolManager, ProxyManager, make_headers
-
         for name in _LOGGERS:
             logging.getLogger(name).addFilter(_hide_queries)
-        if not proxy:
-            return PoolManager(maxsize=self._connections, ssl_context=tls_context() if tls else None)
-        parts = urlsplit(proxy)
-        user = f"{parts.username}:{parts.password or ''}" if parts.username else None
-        return ProxyManager(
-            parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl(),
-            maxsize=self._connections,
-            ssl_context=tls_context() if tls else None,
-            proxy_ssl_context=tls_context() if parts.scheme == "https" else None,
-            proxy_headers=make_headers(proxy_basic_auth=user),
-        )
+        manager = new_manager(proxy, self._connections, tls_context() if tls else None)
+        manager.pool_classes_by_scheme = self._lines.pools()
+        return manager
 
     def _allow(self, place: str, address: str) -> None:
         scheme, host = _scheme_and_host(place)

@@ -5,9 +5,13 @@ from __future__ import annotations
 import os
 import ssl
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from laion_fmri.errors import RemoteError
+
+if TYPE_CHECKING:
+    from urllib3 import PoolManager, ProxyManager
 
 _BUNDLES = ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 
@@ -41,3 +45,20 @@ def proxy_for(url: str) -> str:
     if not proxy or proxy_bypass(parts.hostname or ""):
         return ""
     return proxy if "://" in proxy else f"http://{proxy}"
+
+
+def new_manager(proxy: str, connections: int, tls: ssl.SSLContext | None) -> PoolManager | ProxyManager:
+    """Return what keeps connections: direct ones, or through a proxy, whose password may stand in its address."""
+    from urllib3 import PoolManager, ProxyManager, make_headers
+
+    if not proxy:
+        return PoolManager(maxsize=connections, ssl_context=tls)
+    parts = urlsplit(proxy)
+    user = f"{parts.username}:{parts.password or ''}" if parts.username else None
+    return ProxyManager(
+        parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl(),
+        maxsize=connections,
+        ssl_context=tls,
+        proxy_ssl_context=tls_context() if parts.scheme == "https" else None,
+        proxy_headers=make_headers(proxy_basic_auth=user),
+    )
