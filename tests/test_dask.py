@@ -41,10 +41,11 @@ def decoded(monkeypatch):
     """How often each file of betas was decoded."""
     counts, open_gzip = Counter(), streams.open_gzip
 
-    def counting(path):
-        if "SingletrialBetas" in path.name:
-            counts[path.name[:13]] += 1
-        return open_gzip(path)
+    def counting(file):
+        name = Path(file.name).name
+        if "SingletrialBetas" in name:
+            counts[name[:13]] += 1
+        return open_gzip(file)
 
     monkeypatch.setattr(streams, "open_gzip", counting)
     return counts

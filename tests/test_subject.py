@@ -324,9 +324,9 @@ def test_masks_of_many_queries_read_each_roi_file_once(subject, monkeypatch):
     streamed = Counter()
     decode = streams.open_gzip
 
-    def counting(path, *args, **kwargs):
-        streamed[Path(path).name] += "_label-" in str(path)
-        return decode(path, *args, **kwargs)
+    def counting(file):
+        streamed[Path(file.name).name] += "_label-" in file.name
+        return decode(file)
 
     monkeypatch.setattr(streams, "open_gzip", counting)
     subject.get_roi_masks(["face", "OFA", "OFA + FFA1", "face - OFA"])
