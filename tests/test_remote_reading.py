@@ -7,6 +7,8 @@ import io
 import pickle
 import re
 from contextlib import closing
+from functools import cache
+from pathlib import Path
 
 import pytest
 import xarray as xr
@@ -30,6 +32,7 @@ from laion_fmri.errors import (
 )
 from laion_fmri.storage.reader import HEAD
 
+PAGE = Path(__file__).parents[1] / "docs/remote.md"
 FUNC = "derivatives/glmsingle-tedana/sub-03/ses-{}/func/sub-03_ses-{}_task-images_"
 BETAS, BETAS_2 = (
     f"{FUNC.format(ses, ses)}space-T1w_stat-effect_desc-SingletrialBetas_statmap.nii.gz" for ses in ("01", "02")
@@ -43,8 +46,8 @@ CHOSEN = {"subject": "03", "ses": "01"}
 @pytest.fixture(scope="session")
 def content(miniature):
     """Everything public that the bucket has of sub-03."""
-    catalog = load_catalog()
-    held_out = held_out_test(catalog.remote.held_out, catalog.entities)
+    model = load_catalog()
+    held_out = held_out_test(model.remote.held_out, model.entities)
     paths = {path.relative_to(miniature).as_posix(): path for path in miniature.rglob("*") if path.is_file()}
     return {key: path.read_bytes() for key, path in paths.items() if "sub-03" in key and not held_out(key)}
 
@@ -72,8 +75,11 @@ def download(content, data_dir):
     return bring
 
 
+catalog = cache(laion_fmri.open_catalog)
+
+
 def betas(**chosen):
-    return laion_fmri.open_catalog().betas(**{**CHOSEN, **chosen})
+    return catalog().betas(**{**CHOSEN, **chosen})
 
 
 def state(folder):
@@ -127,7 +133,7 @@ OTHERS = {
 
 @pytest.mark.parametrize("name", OTHERS)
 def test_every_kind_of_volumes_is_read_alike(bucket, download, name):
-    source = laion_fmri.open_catalog()[name](subject="03", **OTHERS[name])
+    source = catalog()[name](subject="03", **OTHERS[name])
     answer = source.read(source="remote")
     download()
     xr.testing.assert_identical(answer, source.read())
@@ -274,7 +280,7 @@ def test_what_the_bucket_does_not_have_is_named(bucket, content):
 def test_only_volumes_can_be_read_from_afar(bucket):
     for name in ("trials", "embeddings", "stimuli"):
         with pytest.raises(SelectionError, match=rf"{name} takes no source.*voxel_series"):
-            laion_fmri.open_catalog()[name](source="remote")
+            catalog()[name](source="remote")
     with pytest.raises(SelectionError, match="local, remote; did you mean 'remote'"):
         betas(source="remot")
 
@@ -321,3 +327,15 @@ def test_lazily_it_is_the_same_and_each_file_is_fetched_by_one_task(bucket, cont
 def test_the_local_place_of_a_streamed_file_stays_empty(bucket, data_dir):
     betas(roi="V1v", source="remote").to_dask().compute()
     assert not place(data_dir, BETAS).exists()
+
+
+# --- the page
+
+
+def test_what_the_page_shows_runs_from_top_to_bottom(bucket, download):
+    names = {}
+    for block in re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL):
+        exec(block, names)
+    download()
+    xr.testing.assert_identical(names["betas"], betas(roi="V1v").read())
+    xr.testing.assert_identical(names["lazy"].compute(), betas(ses=["01", "02"], roi="V1v").read())
