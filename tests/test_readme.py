@@ -29,7 +29,7 @@ def test_the_python_runs_from_top_to_bottom(server, here_all, monkeypatch):
 def test_the_commands_run_in_order(server, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("sys.stdin", io.StringIO())
-    lines = [shlex.split(line, comments=True) for block in blocks("sh") for line in block.splitlines()]
+    lines = [shlex.split(line, comments=True) for block in blocks("sh")[:2] for line in block.splitlines()]
     commands = [words[1:] for words in lines if words and words[0] == "laion-fmri"]
     assert [words[0] for words in commands] == ["config", "download", "download"]
     (tmp_path / "laion_fmri_data").mkdir()

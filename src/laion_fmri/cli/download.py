@@ -158,8 +158,8 @@ def _params(
         click.Option(
             ["--json", "as_json"],
             is_flag=True,
-            help="Print the plan or the report as JSON. All else goes to standard error: the licence, and the progress, "
-            "one JSON object a line.",
+            help="Print the plan or the report as JSON. All else goes to standard error: the licence and progress, one "
+            "JSON object a line.",
         ),
     ]
 

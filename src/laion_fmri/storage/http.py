@@ -44,6 +44,9 @@ class Http:
     """
 
     def __init__(self, hosts: Iterable[str], connections: int = 1, seconds: float | None = None) -> None:
+        # Before threads use it: two of them that import it at once may wait for each other for ever.
+        import urllib3  # noqa: F401
+
         self._hosts = frozenset(hosts)
         self._connections = connections
         self._seconds = seconds

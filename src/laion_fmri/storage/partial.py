@@ -56,6 +56,7 @@ class Partial:
         self.done: list[Span] = []
         self._lock = Lock()
         self._log: int | None = None
+        self._is_published = False
         self.path, self.fd = _created(_stem(target, version))
         if logged:
             system.lock(self.fd)
@@ -109,6 +110,7 @@ class Partial:
         except FileNotFoundError:  # another process took this one for dead, and removed its file
             self._copy_again()
             system.publish(self.path, self.target)
+        self._is_published = True
         return os.fstat(self.fd)
 
     def _copy_again(self) -> None:
@@ -128,10 +130,12 @@ class Partial:
         os.close(self.fd)
         if self._log is not None:
             os.close(self._log)
-        if not (keep and self.done and self.logged):
+        if keep and self.done and self.logged:
+            return
+        if not self._is_published:
             system.remove(self.path)
-            if self.logged:
-                system.remove(log_of(self.path))
+        if self.logged:
+            system.remove(log_of(self.path))
 
 
 def _stem(target: Path, version: str) -> Path:

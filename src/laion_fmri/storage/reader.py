@@ -22,7 +22,7 @@ from laion_fmri.storage.plan import RemoteFile
 from laion_fmri.storage.remote import Client, client
 
 HEAD = 1 << 16
-"""Bytes of a file that are kept in memory at least, so that to look at its header is no waste."""
+"""The first bytes of a file, which stay in memory once they came: who looks at its header reads the rest later."""
 
 Pieces = Generator[bytes | memoryview, None, None]
 
@@ -68,13 +68,10 @@ class RemotePath:
         Where it is.
     file : RemoteFile
         Which it is; with an ETag, no other version is read.
-    kept : int
-        How many of its first bytes stay in memory once they came.
     """
 
     site: Site
     file: RemoteFile
-    kept: int
 
     def __str__(self) -> str:
         return f"{self.site.client.url}/{self.file.key}"
@@ -95,8 +92,8 @@ class RemotePath:
 
     @cached_property
     def start(self) -> bytes:
-        """Its first bytes; fetched once."""
-        return b"".join(each_piece(self.site.client, self.file, 0, min(self.kept, self.file.size)))
+        """Its first bytes."""
+        return b"".join(each_piece(self.site.client, self.file, 0, min(HEAD, self.file.size)))
 
     def open(
         self, mode: str = "r", buffering: int = -1, encoding: str | None = None, newline: str | None = None
@@ -109,7 +106,7 @@ class RemotePath:
         return file if "b" in mode else io.TextIOWrapper(file, encoding, newline=newline)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"site": self.site, "file": self.file, "kept": self.kept}
+        return {"site": self.site, "file": self.file}
 
 
 class Reader(io.RawIOBase):
@@ -166,7 +163,7 @@ class Reader(io.RawIOBase):
         self._pieces = _from(self._path, place)
 
     def _stop(self) -> None:
-        self._pieces.close()
+        pass
 
     def _take(self, most: int) -> memoryview:
         """Return the next bytes, at most so many; none at the end. They are good until the next call."""

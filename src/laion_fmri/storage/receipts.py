@@ -159,7 +159,8 @@ class Journal:
             name = f"{int(time.time())}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
             self._path = self._folder / f"{name}{_OPEN}"
             self._fd = system.create(self._path)
-        system.append(self._fd, receipt.model_dump_json(exclude_defaults=True) + "\n")
+        known = {name: value for name, value in receipt.__dict__.items() if value is not None and value is not False}
+        system.append(self._fd, json.dumps(known) + "\n")
 
     def close(self) -> None:
         """End the file; it is renamed, so that others may join it with more."""

@@ -92,7 +92,7 @@ def transfer(plan: Plan, origin: Origin, n_jobs: int = 1) -> Iterator[Event]:
 
 def _receipt(plan: Plan, file: PlannedFile, pulled: Pulled) -> Receipt:
     digest = {pulled.algorithm: pulled.digest}
-    return Receipt(
+    return Receipt.model_construct(  # not checked: there is one for each of many files
         path=file.path,
         key=file.key,
         remote=plan.remote,
