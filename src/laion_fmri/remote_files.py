@@ -20,7 +20,7 @@ from laion_fmri.loaders import STREAMED, Find, LocalFile
 from laion_fmri.missing import Chosen, lost_value
 from laion_fmri.storage.find import expected_files
 from laion_fmri.storage.plan import RemoteFile
-from laion_fmri.storage.reader import HEAD, RemotePath, Site
+from laion_fmri.storage.reader import RemotePath, Site
 
 OPTION, REMOTE = "source", "remote"
 """The option of an artifact that says where it is read from, and the value for which nothing has to be here."""
@@ -113,14 +113,10 @@ class Reachable:
         entities = {**self.artifact.entities, **files.entities}
         held_out = held_out_test(self.artifact.remote.held_out, entities)
         return {
-            self.root / local_path(file.key, entities): LocalFile(self._place(file, files), bound)
+            self.root / local_path(file.key, entities): LocalFile(cast(Path, RemotePath(self._site, file)), bound)
             for file, bound in selected(files, template, values, self._listings)
             if not held_out(file.key)
         }
-
-    def _place(self, file: RemoteFile, files: FileSpec) -> Path:
-        """Return what stands for the path; what lies beside the files themselves is small, and kept in memory."""
-        return cast(Path, RemotePath(self._site, file, file.size if isinstance(files, Join) else HEAD))
 
     def _order(self, file: LocalFile, path: Path, template: str, values: Values) -> list[tuple[list[int], str]]:
         """Return what sorts files as `expected_files` does: folder by folder, by chosen values and then by name."""

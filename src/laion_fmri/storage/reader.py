@@ -163,7 +163,7 @@ class Reader(io.RawIOBase):
         self._pieces = _from(self._path, place)
 
     def _stop(self) -> None:
-        pass
+        self._pieces.close()
 
     def _take(self, most: int) -> memoryview:
         """Return the next bytes, at most so many; none at the end. They are good until the next call."""
