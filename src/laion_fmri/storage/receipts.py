@@ -160,7 +160,7 @@ class Journal:
             self._path = self._folder / f"{name}{_OPEN}"
             self._fd = system.create(self._path)
         known = {name: value for name, value in receipt.__dict__.items() if value is not None and value is not False}
-        system.append(self._fd, json.dumps(known) + "\n")
+        system.append(self._fd, json.dumps(known, separators=(",", ":")) + "\n")
 
     def close(self) -> None:
         """End the file; it is renamed, so that others may join it with more."""

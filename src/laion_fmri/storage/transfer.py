@@ -16,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Event as Flag
+from typing import Any
 
 from laion_fmri.errors import (
     DataDirError,
@@ -91,19 +92,19 @@ def transfer(plan: Plan, origin: Origin, n_jobs: int = 1) -> Iterator[Event]:
 
 
 def _receipt(plan: Plan, file: PlannedFile, pulled: Pulled) -> Receipt:
-    digest = {pulled.algorithm: pulled.digest}
-    return Receipt.model_construct(  # not checked: there is one for each of many files
-        path=file.path,
-        key=file.key,
-        remote=plan.remote,
-        tree=file.tree,
-        release=plan.release,
-        size=file.size,
-        etag=file.etag,
-        mtime_ns=pulled.mtime_ns,
-        at=time.time(),
-        **digest,
-    )
+    known: dict[str, Any] = {
+        "path": file.path,
+        "key": file.key,
+        "remote": plan.remote,
+        "tree": file.tree,
+        "release": plan.release,
+        "size": file.size,
+        "etag": file.etag,
+        pulled.algorithm: pulled.digest,
+        "mtime_ns": pulled.mtime_ns,
+        "at": time.time(),
+    }
+    return Receipt.model_construct(None, **known)  # not checked: there is one for each of many files
 
 
 @contextmanager
