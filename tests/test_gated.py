@@ -279,6 +279,17 @@ def test_without_an_agreement_and_without_a_terminal_the_exit_code_is_that_of_co
     assert not (data_dir / "derivatives").exists()
 
 
+def test_what_came_before_the_images_is_told_though_they_do_not_come(agreed, data_dir, capsys):
+    agreed.terms_version = "2099-01-01"
+    assert main(["download", "--subject", "03", "--ses", "averages", "--include-stimuli"]) == 3
+    said = capsys.readouterr()
+    assert int(said.out.split()[0]) > 0
+    assert "terms of use have changed" in said.err
+    with pytest.raises(TermsOutdatedError) as caught:
+        download("sub-03", ses="averages", include_stimuli=True)
+    assert len(caught.value.report.skipped) == int(said.out.split()[0])
+
+
 @pytest.mark.parametrize(
     ("trouble", "said"),
     [(Answer(b"{}", 429), "Rate limit"), (Answer(b"{}", 500), "HTTP 500"), (Answer(b"<html>"), "not what an access")],

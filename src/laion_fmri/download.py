@@ -90,7 +90,7 @@ def download(*args: Any, **kwargs: Any) -> Report:
     AgreementNeededError
         If files are asked for that are given under an agreement, and it is declined; nothing was downloaded then.
     TermsOutdatedError, AccessServiceError
-        If the access service does not give them; what comes from the bucket is here then.
+        If the access service does not give them; what comes from the bucket is here then, and in ``error.report``.
     RemoteError, OfflineError
         If the bucket cannot be reached, or may not be.
     NoSpaceError
@@ -112,7 +112,14 @@ def download(*args: Any, **kwargs: Any) -> Report:
     plan, bucket = _surveyed(catalog, request, root, workers)
     for files in gated:
         files.ensure()
-    return sum((files.download() for files in gated), run(plan, bucket, workers))
+    report = run(plan, bucket, workers)
+    for files in gated:
+        try:
+            report += files.download(workers)
+        except AccessServiceError as error:
+            error.report = report
+            raise
+    return report
 
 
 download.__signature__ = download_signature(load_catalog())  # type: ignore[attr-defined]

@@ -87,7 +87,15 @@ class LicenseNotAcceptedError(LaionFMRIError, RuntimeError):
 
 
 class AccessServiceError(LaionFMRIError, RuntimeError):
-    """Files that are given under an agreement cannot be had: the service does not answer as it should."""
+    """Files that are given under an agreement cannot be had: the service does not answer as it should.
+
+    Attributes
+    ----------
+    report : Report or None
+        What the same download had fetched before, from elsewhere.
+    """
+
+    report: object = None
 
 
 class AgreementNeededError(AccessServiceError):

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import nullcontext, redirect_stdout
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 
@@ -18,6 +18,7 @@ from laion_fmri.catalog import CatalogFile, load_catalog
 from laion_fmri.catalog.entities import ALL, Entity
 from laion_fmri.catalog.rules import Tree
 from laion_fmri.cli.flags import ValuesCommand, ValuesOption, flag_of, is_given, subject_option, values_help
+from laion_fmri.errors import AccessServiceError
 
 if TYPE_CHECKING:
     from laion_fmri.fetch import Report
@@ -202,8 +203,13 @@ def _show(plan: Plan, as_json: bool) -> int:
 def _download(fetch: Callable[[], Report], as_json: bool) -> int:
     from laion_fmri.progress import as_json_lines
 
-    with as_json_lines(as_json), redirect_stdout(sys.stderr) if as_json else nullcontext():
-        report = fetch()
+    try:
+        with as_json_lines(as_json), redirect_stdout(sys.stderr) if as_json else nullcontext():
+            report = fetch()
+    except AccessServiceError as error:
+        if error.report is not None:
+            tell(cast("Report", error.report), as_json)
+        raise
     return tell(report, as_json)
 
 
