@@ -1,7 +1,6 @@
 """Files under an agreement: what is asked, what is fetched, and what is left alone."""
 
 import filecmp
-import hashlib
 import io
 import json
 import shutil
@@ -13,6 +12,7 @@ import pytest
 
 import laion_fmri
 from access_form import PIPED, REQUEST_ID
+from laion_fmri import gated
 from laion_fmri.catalog import load_catalog
 from laion_fmri.cli import main
 from laion_fmri.config import get_data_dir
@@ -159,26 +159,28 @@ def test_files_that_were_copied_from_another_machine_are_recognised(service, her
 def test_a_file_is_hashed_once_as_long_as_it_stays(service, here_images, monkeypatch):
     hashed = []
 
-    def counting(file, name):
-        hashed.append(Path(file.name).name)
-        return digest(file, name)
+    def counting(path, algorithm):
+        hashed.append(path.name)
+        return digest(path, algorithm)
 
-    digest = hashlib.file_digest
-    monkeypatch.setattr(hashlib, "file_digest", counting)
+    digest = gated.file_digest
+    monkeypatch.setattr(gated, "file_digest", counting)
     download_stimuli()
     download_stimuli()
     assert sorted(hashed) == [TABLE, IMAGES]
 
 
-@pytest.mark.parametrize("kept", ["", "[]", '{"stimuli/task-images_stimuli.h5": 3}', "[" * 99_999])
-def test_damaged_checksums_are_computed_anew(service, here_images, kept):
-    (here_images / ".laion_fmri" / "sha256.json").write_text(kept)
+@pytest.mark.parametrize("kept", ["", "[]", '{"stimuli/task-images_stimuli.h5": 3}', '{"path": "x"}\n{"pa', "\0\xff"])
+def test_checksums_of_damaged_receipts_are_computed_anew(service, here_images, kept):
+    receipts = here_images / ".laion_fmri" / "receipts"
+    receipts.mkdir()
+    (receipts / "1.jsonl").write_text(kept, encoding="latin-1")
     download_stimuli()
     assert paths(service) == [MANIFEST]
 
 
 def test_a_data_directory_that_cannot_be_written_is_enough_for_files_that_are_here(service, here_images):
-    (here_images / ".laion_fmri" / "sha256.json").mkdir()
+    (here_images / ".laion_fmri" / "receipts").touch()
     assert set(download_stimuli()) == {IMAGES, TABLE}
 
 
