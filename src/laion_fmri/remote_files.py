@@ -16,21 +16,18 @@ from laion_fmri.catalog.models import Artifact, FileSpec, Join
 from laion_fmri.catalog.templates import fields, local_path, parse
 from laion_fmri.errors import NoMatchingDataError, SelectionError
 from laion_fmri.fetch import Listings
-from laion_fmri.loaders import STREAMED, Find, LocalFile
+from laion_fmri.loaders import SOURCE, STREAMED, Find, LocalFile
 from laion_fmri.missing import Chosen, lost_value
 from laion_fmri.storage.find import expected_files
 from laion_fmri.storage.plan import RemoteFile
 from laion_fmri.storage.reader import RemotePath, Site
 
-OPTION, REMOTE = "source", "remote"
-"""The option of an artifact that says where it is read from, and the value for which nothing has to be here."""
-
 
 def refuse_unless_streamed(name: str, artifact: Artifact, given: Collection[str]) -> None:
     """Raise SelectionError where the option is given to an artifact that is only read from the data directory."""
-    if OPTION in given and not (OPTION in artifact.options and artifact.loader in STREAMED):
+    if SOURCE in given and not (SOURCE in artifact.options and artifact.loader in STREAMED):
         raise SelectionError(
-            f"{name} takes no {OPTION}: it is read from the data directory, so download it first; what can be read "
+            f"{name} takes no {SOURCE}: it is read from the data directory, so download it first; what can be read "
             f"from its remote are artifacts of the loaders {', '.join(sorted(STREAMED))}"
         )
 

@@ -24,9 +24,9 @@ from laion_fmri.description import description
 from laion_fmri.errors import DataNotDownloadedError, NoMatchingDataError, SelectionError
 from laion_fmri.fetch import Listings, Report, ask_consent, run
 from laion_fmri.gated import Gated
-from laion_fmri.loaders import STORED, Allocate, Find, Loader, LocalFile, Request, get_loader
+from laion_fmri.loaders import REMOTE, SOURCE, STORED, Allocate, Find, Loader, LocalFile, Request, get_loader
 from laion_fmri.missing import Chosen, lost_value, missing_text
-from laion_fmri.remote_files import OPTION, REMOTE, Reachable, refuse_unless_streamed, selected
+from laion_fmri.remote_files import Reachable, refuse_unless_streamed, selected
 from laion_fmri.selection import usable_jobs
 from laion_fmri.storage.disk import free_bytes
 from laion_fmri.storage.find import expected_files
@@ -236,7 +236,7 @@ class Source:
         NoMatchingDataError, LicenseNotAcceptedError, RemoteError, OfflineError
             If it need not be here, and cannot be had from its remote.
         """
-        if self.choice.options.get(OPTION) != REMOTE:
+        if self.choice.options.get(SOURCE) != REMOTE:
             return self._request(self.present(), self._here_find, allocate)
         complete(self.name, self.artifact, self.choice.entities)
         ask_consent([self.artifact.access], self._root, self.texts or catalog_path().parent)
@@ -245,9 +245,8 @@ class Source:
         return self._request(reach.files(self.artifact, self.choice.entities), reach.find, allocate)
 
     def _request(self, files: tuple[LocalFile, ...], find: Find, allocate: Allocate | None = None) -> Request:
-        options = {name: value for name, value in self.choice.options.items() if name != OPTION}
         stores = stores_folder(self._root, self.name) if all(isinstance(one.path, Path) for one in files) else None
-        return Request(self.artifact, files, options, find, allocate, stores)
+        return Request(self.artifact, files, self.choice.options, find, allocate, stores)
 
     @property
     def _here_find(self) -> Find:

@@ -39,6 +39,9 @@ LOADERS = {
 STORED = frozenset({"voxel_series"})
 """The loaders that have `optimize`: those that read from a local store where there is one."""
 
+SOURCE, REMOTE = "source", "remote"
+"""The option that says where files are read from, and its value for which they need not be here."""
+
 STREAMED = frozenset({"volume", "volume_series", "voxel_map", "voxel_series", "voxel_timeseries"})
 """The loaders that read their files from front to back, wherever they are."""
 

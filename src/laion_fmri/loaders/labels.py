@@ -10,7 +10,7 @@ import xarray as xr
 
 from laion_fmri.catalog.words import listed
 from laion_fmri.errors import SelectionError
-from laion_fmri.loaders import LocalFile, Request
+from laion_fmri.loaders import SOURCE, LocalFile, Request
 from laion_fmri.loaders.attributes import common_attributes
 from laion_fmri.loaders.nifti import Header, same_grid
 
@@ -60,7 +60,8 @@ def _attributes(request: Request, headers: Sequence[Header]) -> dict[str, Any]:
     attrs: dict[str, Any] = {**common_attributes(request)}
     if all(same_grid(header, headers[0]) for header in headers):
         attrs |= {"grid": list(headers[0].grid), "affine": headers[0].affine.ravel().tolist()}
-    attrs |= {name: _plain(value) for name, value in request.options.items() if not isinstance(value, np.ndarray)}
+    told = {name: value for name, value in request.options.items() if not isinstance(value, np.ndarray)}
+    attrs |= {name: _plain(value) for name, value in told.items() if name != SOURCE}  # it makes no difference
     return {name: value for name, value in attrs.items() if value is not None}
 
 
