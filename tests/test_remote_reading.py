@@ -185,7 +185,9 @@ def test_a_connection_that_breaks_is_taken_up_where_it_broke(bucket, download, c
 
 
 @pytest.mark.parametrize(
-    "fault", [Fault.status(503, "SlowDown"), Fault.hang_up(), Fault.ignore_range(), Fault.no_length()], ids=str
+    "fault",
+    [Fault.status(503, "SlowDown"), Fault.hang_up(), Fault.ignore_range(), Fault.no_length()],
+    ids=["busy", "hangs up", "ignores ranges", "tells no length"],
 )
 def test_a_busy_or_careless_server_costs_a_request_at_most(bucket, download, fault):
     for key in (BETAS, MASK):
