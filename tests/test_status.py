@@ -91,7 +91,7 @@ def test_status_lives_with_a_service_that_cannot_be_reached(data_dir, cli, monke
     monkeypatch.setenv("LAION_FMRI_ACCESS_URL", "http://127.0.0.1:9")
     ended = cli("status")
     assert ended.code == 0
-    assert "cannot reach 127.0.0.1:9" in ended.out
+    assert "cannot reach http://127.0.0.1:9" in ended.out
 
 
 # ---------------------------------------------------------------- accept-license
