@@ -139,7 +139,13 @@ CASES = {
     ),
     "unknown key unlike any other": (
         Edit(BUCKET, "      region:", "      zzz: x\n      region:"),
-        [Told(0, "x-definitions.remotes.bucket.zzz", "unknown key; there are kind, bucket, region, anonymous, held_out")],
+        [
+            Told(
+                0,
+                "x-definitions.remotes.bucket.zzz",
+                "unknown key; there are kind, bucket, region, anonymous, held_out",
+            )
+        ],
     ),
     "unknown key that another access policy has": (
         Edit(

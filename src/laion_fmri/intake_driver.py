@@ -19,7 +19,8 @@ from laion_fmri.catalog.check import check_catalog
 from laion_fmri.catalog.models import Artifact, CatalogFile
 from laion_fmri.errors import CatalogError
 from laion_fmri.loaders import LOADERS
-from laion_fmri.source import FileEntry, Source
+from laion_fmri.source import Source
+from laion_fmri.storage.find import FileEntry
 from laion_fmri.storage.plan import Plan
 
 

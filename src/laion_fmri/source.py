@@ -5,54 +5,31 @@ Everything that a catalog entry can do, without intake; `intake_driver` puts an 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from laion_fmri.catalog import catalog_path
 from laion_fmri.catalog.choice import Choice, choose, complete, defaults
-from laion_fmri.catalog.filters import held_out_test
 from laion_fmri.catalog.gaps import in_gap
 from laion_fmri.catalog.models import Artifact, FileSpec
 from laion_fmri.catalog.policies import Agreement
-from laion_fmri.catalog.rules import Tree
 from laion_fmri.catalog.templates import sidecar_of
 from laion_fmri.config import data_root
 from laion_fmri.description import description
 from laion_fmri.errors import DataNotDownloadedError, NoMatchingDataError, SelectionError
-from laion_fmri.fetch import Listings, Report, ask_consent, run
+from laion_fmri.fetch import Report, ask_consent, run
 from laion_fmri.gated import Gated
 from laion_fmri.loaders import REMOTE, SOURCE, STORED, Allocate, Find, Loader, LocalFile, Request, get_loader
 from laion_fmri.missing import Chosen, lost_value, missing_text
-from laion_fmri.remote_files import Reachable, refuse_unless_streamed, selected
+from laion_fmri.planning import plan_of
+from laion_fmri.remote_files import Reachable, refuse_unless_streamed
 from laion_fmri.selection import usable_jobs
-from laion_fmri.storage.disk import free_bytes
-from laion_fmri.storage.find import expected_files
-from laion_fmri.storage.plan import Plan, RemoteFile, placed, planned
-from laion_fmri.storage.receipts import local_files
-from laion_fmri.storage.remote import Client, client
+from laion_fmri.storage.find import FileEntry, expected_files
+from laion_fmri.storage.plan import Plan
+from laion_fmri.storage.remote import client
 from laion_fmri.stores import stores_folder
-
-
-@dataclass(frozen=True)
-class FileEntry:
-    """A file of a selection.
-
-    Attributes
-    ----------
-    path : Path
-        Where it is, or would be.
-    entities : dict of str to str
-        Its entity values.
-    size : int or None
-        Bytes; None where it is not here.
-    """
-
-    path: Path
-    entities: Mapping[str, str]
-    size: int | None
 
 
 class Source:
@@ -120,42 +97,13 @@ class Source:
     def _entries(self, files: FileSpec, entities: Mapping[str, tuple[str, ...] | None]) -> list[FileEntry]:
         template, values = complete(self.name, files, entities)
         found = expected_files(self._root, template, files.entities, values)
-        return [FileEntry(path, bound, _size(path)) for path, bound in found if not in_gap(bound, files.gaps)]
+        return [FileEntry.of(path, bound) for path, bound in found if not in_gap(bound, files.gaps)]
 
     def plan(self) -> Plan:
         """Return what `download` would do: the files of the selection and those that reading takes beside them."""
         if isinstance(self.artifact.access, Agreement):
             return Gated(self.artifact, self.artifact.access, self._root).plan
-        return self._plan(client(self.artifact.remote), self._root)
-
-    def _plan(self, remote: Client, root: Path) -> Plan:
-        listings = Listings(remote)
-        wanted: dict[str, tuple[Tree, RemoteFile]] = {}
-        entities = dict(self.artifact.entities)
-        for files, chosen in self._specs():
-            entities |= files.entities
-            for file in self._remote_files(files, chosen, listings):
-                wanted.setdefault(file.key, (files.tree, file))
-        held_out = held_out_test(self.artifact.remote.held_out, entities)
-        at = placed(wanted.values(), entities)
-        decided = planned(at, held_out, local_files(root, (path for _, _, path in at)))
-        return Plan(remote.url, str(root), self.artifact.dataset.release, free_bytes(root), decided)
-
-    def _specs(self) -> Iterator[tuple[FileSpec, Mapping[str, tuple[str, ...] | None]]]:
-        yield self.artifact, self.choice.entities
-        for name in self.loader.needs(self.artifact, self.choice.options):
-            join = self.artifact.joins[name]
-            mine = {key: values for key, values in self.choice.entities.items() if key in join.entities}
-            yield join, {**defaults(join), **mine}
-
-    def _remote_files(
-        self, files: FileSpec, chosen: Mapping[str, tuple[str, ...] | None], listings: Listings
-    ) -> Iterator[RemoteFile]:
-        template, values = complete(self.name, files, chosen)
-        has_sidecar = isinstance(files, Artifact) and files.sidecar
-        for wanted in (template, sidecar_of(template)) if has_sidecar else (template,):
-            for file, _ in selected(files, wanted, values, listings):
-                yield file
+        return plan_of(self.name, self.artifact, self.choice, client(self.artifact.remote), self._root)
 
     def download(self, n_jobs: int = 1) -> Report:
         """Fetch the files of the selection, and those that reading takes beside them, that are not here.
@@ -183,9 +131,9 @@ class Source:
         root, workers = self._root, usable_jobs(n_jobs)
         if isinstance(self.artifact.access, Agreement):
             return Gated(self.artifact, self.artifact.access, root).download(workers)
-        ask_consent([self.artifact.access], root, self.texts or catalog_path().parent)
+        self._ask_consent()
         remote = client(self.artifact.remote, workers)
-        plan = self._plan(remote, root)
+        plan = plan_of(self.name, self.artifact, self.choice, remote, root)
         if not plan.files:
             raise NoMatchingDataError(f"{self.name}: {remote.url} has no file of {self._chosen_text()}")
         return run(plan, remote, workers)
@@ -239,7 +187,7 @@ class Source:
         if self.choice.options.get(SOURCE) != REMOTE:
             return self._request(self.present(), self._here_find, allocate)
         complete(self.name, self.artifact, self.choice.entities)
-        ask_consent([self.artifact.access], self._root, self.texts or catalog_path().parent)
+        self._ask_consent()
         needs = self.loader.needs(self.artifact, self.choice.options)
         reach = Reachable(self.name, self.artifact, self._root, needs, self._here_find)
         return self._request(reach.files(self.artifact, self.choice.entities), reach.find, allocate)
@@ -321,6 +269,9 @@ class Source:
     def _here(self, files: FileSpec, chosen: Chosen) -> list[Mapping[str, str]]:
         return [entry.entities for entry in self._entries(files, chosen) if entry.size is not None]
 
+    def _ask_consent(self) -> None:
+        ask_consent([self.artifact.access], self._root, self.texts or catalog_path().parent)
+
     def _chosen_text(self) -> str:
         chosen = {name: values for name, values in self.choice.entities.items() if values}
         return ", ".join(f"{name}={','.join(values)}" for name, values in chosen.items()) or "the dataset"
@@ -328,7 +279,3 @@ class Source:
     def describe(self) -> dict[str, Any]:
         """Return what the catalog says of the artifact and what is chosen, under the keys that intake uses."""
         return description(self.name, self.description, self.artifact, self.choice)
-
-
-def _size(path: Path) -> int | None:
-    return path.stat().st_size if path.is_file() else None

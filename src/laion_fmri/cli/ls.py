@@ -16,7 +16,8 @@ from laion_fmri.cli.artifacts import ArtifactArgument
 from laion_fmri.cli.flags import ValuesCommand, ValuesOption, flag_of
 
 if TYPE_CHECKING:
-    from laion_fmri.source import FileEntry, Source
+    from laion_fmri.source import Source
+    from laion_fmri.storage.find import FileEntry
 
 _HELP = """List the artifacts of the catalog, or the files of one ARTIFACT and which of them are here.
 

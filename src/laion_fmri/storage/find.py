@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from laion_fmri.catalog.choice import Values
@@ -15,6 +16,30 @@ from laion_fmri.catalog.templates import fields, pieces
 from laion_fmri.storage.disk import is_part
 
 Found = tuple[Path, dict[str, str]]
+
+
+@dataclass(frozen=True)
+class FileEntry:
+    """A file of a selection.
+
+    Attributes
+    ----------
+    path : Path
+        Where it is, or would be.
+    entities : dict of str to str
+        Its entity values.
+    size : int or None
+        Bytes; None where it is not here.
+    """
+
+    path: Path
+    entities: Mapping[str, str]
+    size: int | None
+
+    @classmethod
+    def of(cls, path: Path, entities: Mapping[str, str]) -> FileEntry:
+        """Return the entry of a path, whatever is there."""
+        return cls(path, entities, path.stat().st_size if path.is_file() else None)
 
 
 def expected_files(root: Path, template: str, entities: Mapping[str, Entity], values: Values) -> list[Found]:
