@@ -193,8 +193,10 @@ def take_over(partial: Partial, version: str, stop: Event) -> bool:
         alive = _is_alive(other)
         if alive and other.name > partial.path.name and not _progress(other)[0]:  # it waits for this one
             continue
-        if alive and not _wait_for(other, stop):
-            return False
+        if alive:
+            if not _wait_for(other, stop):
+                return False
+            alive = _is_alive(other)
         with suppress(FileNotFoundError):
             partial.adopt(other)
         if alive is False and (finished(other) or _age(other) > _NEW):  # a new one may be about to lock itself

@@ -122,6 +122,7 @@ class Pull:
                 if not kept:
                     raise
             partial.restart()
+            self._broken.clear()
             self._told.lost(self._file.size)
             return self._fetched(partial)
 
