@@ -286,7 +286,7 @@ def test_a_writer_that_was_taken_for_dead_cannot_change_what_was_published(room,
 
 
 def test_too_many_open_files_are_named(room):
-    child = room.start(*DOWNLOAD[:-1], "32", open_files=[12])
+    child = room.start(*DOWNLOAD[:-1], "32", open_files=[1])
     assert child.wait() == 1
     assert all("too many files are open" in line for line in child.said)
     assert is_right(room.root)

@@ -202,9 +202,14 @@ def lock_is_missing():
     fcntl.flock = flock
 
 
-def open_files(most):
+def open_files(spare):
+    """Let no more than so many files be open beside those that are now."""
     import resource
 
+    used = {int(file.name) for file in Path("/proc/self/fd").iterdir()}
+    used.discard(max(used))  # what the folder itself was read through
+    free = (number for number in itertools.count() if number not in used)
+    most = next(itertools.islice(free, spare, None))
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
