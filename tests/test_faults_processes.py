@@ -157,6 +157,7 @@ def test_an_interrupted_download_ends_with_one_line_and_can_be_continued(room, f
     assert "run the same again" in line
     assert is_right(room.root)
     assert not any("trials" in name for name in unfinished(room.root))
+    faulty.faults.clear()
     faulty.asked.clear()
     room.finish()
     assert faulty.ranges(LARGE) == [(4 * PIECE, len(OBJECTS[LARGE]))]

@@ -412,7 +412,7 @@ def test_a_file_that_is_gone_is_missing_whatever_the_store_has(session):
 # --- conversions that do not end, or are not alone
 
 SLOW = """
-    import sys, time
+    import signal, sys, time
     from pathlib import Path
     from laion_fmri.catalog import load_catalog
     from laion_fmri.loaders.series import NiftiSeries
@@ -428,6 +428,7 @@ SLOW = """
             yield block
 
     NiftiSeries.blocks = slow
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # it may be ignored where the tests run
     root = Path(sys.argv[1])
     Source("betas", "", load_catalog().artifact("betas"), {"subject": "03", "ses": "01"}, data_dir=root).optimize()
 """
