@@ -134,7 +134,7 @@ class Pull:
             yield partial
         except (_WrongError, ChangedError):
             raise
-        except (RemoteError, KeyboardInterrupt, SystemExit):
+        except RemoteError:
             keep = True
             raise
         finally:
