@@ -13,6 +13,7 @@ from threading import Event
 from laion_fmri.errors import ChangedError, ExpiredError, PassingError, RemoteError, StoppedError
 from laion_fmri.storage import pieces, retry, sniff, system
 from laion_fmri.storage.digests import Digest, md5_of
+from laion_fmri.storage.gauge import Gauge
 from laion_fmri.storage.origin import Body, Origin
 from laion_fmri.storage.partial import Partial, take_over, version_of
 from laion_fmri.storage.pieces import Span
@@ -217,7 +218,7 @@ class Pull:
             self._place(body, cursor, partial, digest)
             self._etag = self._etag or body.etag
             self._share(partial, digest)
-            gauge = _Gauge()
+            gauge = Gauge()
             for chunk in body.chunks:
                 if self._stop.is_set() or self._broken.is_set():
                     raise StoppedError(f"stopped; {AGAIN} to continue")
@@ -271,24 +272,6 @@ class Pull:
 
 class _WrongError(RemoteError):
     """What came is not the file."""
-
-
-class _Gauge:
-    """Whether a connection still gives enough to be worth waiting for."""
-
-    def __init__(self) -> None:
-        self._since = system.clock()
-        self._bytes = 0
-
-    def add(self, count: int) -> None:
-        """Count bytes; PassingError where a window passed with too few of them."""
-        self._bytes += count
-        passed, patience = system.clock() - self._since, retry.PATIENCE
-        if passed < patience.window:
-            return
-        if self._bytes < patience.slowest * passed:
-            raise PassingError(f"only {self._bytes:,} bytes in {passed:.0f} s; {AGAIN} to continue")
-        self._since, self._bytes = system.clock(), 0
 
 
 def _stamp(path: Path) -> tuple[int, int, int] | None:
