@@ -215,6 +215,23 @@ def test_progress_makes_it_patient_and_silence_does_not(bucket, content):
         betas(roi="V1v").read(source="remote")
 
 
+@pytest.mark.parametrize("key", [BETAS, MASK])
+def test_a_connection_that_trickles_is_left_for_another(bucket, download, patience, key):
+    patience(window=0.3, slowest=1000)
+    bucket.faults[key] = [Fault.trickle()]
+    answer = betas(roi="V1v").read(source="remote")
+    assert len(bucket.gets(key)) > 1 + (key == BETAS)
+    download()
+    xr.testing.assert_identical(answer, betas(roi="V1v").read())
+
+
+def test_a_file_that_only_trickles_is_given_up(bucket, patience):
+    patience(window=0.3, slowest=1000, progress=10**6)
+    bucket.faults[BETAS] = [Fault.trickle() for _ in range(9)]
+    with pytest.raises(RemoteError, match=f"{re.escape(BETAS)}: only .* bytes in .* run the same again"):
+        betas(roi="V1v").read(source="remote")
+
+
 def test_a_server_that_gives_another_part_is_refused(bucket):
     bucket.faults[BETAS] = [Fault.close_at(400_000), Fault.wrong_range("bytes 5-{last}/{total}")]
     with pytest.raises(RemoteError, match=f"{re.escape(BETAS)}: got bytes from 5 on"):

@@ -17,6 +17,7 @@ from typing import IO, Any, NamedTuple
 from laion_fmri.catalog.remotes import HttpsRemote, S3Remote
 from laion_fmri.errors import ChangedError, PassingError, RemoteError
 from laion_fmri.storage import retry, system
+from laion_fmri.storage.gauge import Gauge
 from laion_fmri.storage.origin import Body, Origin
 from laion_fmri.storage.plan import RemoteFile
 from laion_fmri.storage.remote import Client, client
@@ -228,6 +229,7 @@ def _of_body(body: Body, file: RemoteFile, place: int, stop: int) -> Iterator[by
     at = body.start
     if at not in (0, place):
         raise RemoteError(f"{file.key}: got bytes from {at} on where those from {place} on were asked for")
+    gauge = Gauge(file.key)
     for piece in body.chunks:
         rest = memoryview(piece)[max(0, place - at) : max(0, stop - at)]
         at += len(piece)
@@ -235,3 +237,4 @@ def _of_body(body: Body, file: RemoteFile, place: int, stop: int) -> Iterator[by
             yield rest
         if at >= stop:
             return
+        gauge.add(len(piece))
