@@ -1,11 +1,11 @@
-"""Floor 1: what a catalog file says. Knows no disk beside that file, and no network."""
+"""Floor 1: what a catalog file says. Knows no disk beside that file and its compiled form, and no network."""
 
 from __future__ import annotations
 
 from functools import lru_cache
 from pathlib import Path
 
-from laion_fmri.catalog.check import read_catalog
+from laion_fmri.catalog.compiled import compiled_catalog
 from laion_fmri.catalog.models import CatalogFile
 
 __all__ = ["CatalogFile", "catalog_path", "load_catalog", "read_text"]
@@ -21,7 +21,7 @@ def catalog_path() -> Path:
 @lru_cache(maxsize=1)
 def load_catalog() -> CatalogFile:
     """Return the model of the catalog that comes with the package."""
-    return read_catalog(catalog_path())
+    return compiled_catalog(catalog_path())
 
 
 def read_text(path: Path) -> str:

@@ -36,7 +36,12 @@ __all__ = ["ALL", "Entity", "Strict", "Waiver", "one_or_many"]
 class Strict(BaseModel):
     """Base of every part of a catalog: unknown keys are refused, nothing can be changed."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
+
+    def __getstate__(self) -> dict[Any, Any]:
+        """Return what the catalog says, without what was computed of it."""
+        fields = {name: value for name, value in self.__dict__.items() if name in type(self).model_fields}
+        return {**super().__getstate__(), "__dict__": fields}
 
 
 class Waiver(Strict):
