@@ -96,6 +96,16 @@ def test_help_loads_nothing_heavy(words):
     assert not heavy & set(done.stderr.split())
 
 
+def test_a_download_loads_nothing_that_only_reading_or_agreements_or_lock_files_need(server, data_dir):
+    code = "import sys; from laion_fmri.cli import main; main(sys.argv[1:]); print(*sys.modules, file=sys.stderr)"
+    command = [sys.executable, "-c", code, *ONE_SESSION]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    modules = set(done.stderr.split())
+    ours = {"laion_fmri.loaders", "laion_fmri.access.permit", "laion_fmri.lockfile", "laion_fmri.verification"}
+    assert "laion_fmri.storage.transfer" in modules
+    assert not {"numpy", "pandas", "xarray", "h5py", "nibabel", "intake", "rich", *ours} & modules
+
+
 def test_the_help_of_the_program_imports_no_command():
     code = "import sys; from laion_fmri.cli import main; main(['--help']); print(*sys.modules, file=sys.stderr)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

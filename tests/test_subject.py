@@ -442,12 +442,12 @@ def test_a_subject_pickles(subject):
     assert pickle.loads(pickle.dumps(subject)) == subject
 
 
-def test_loading_a_subject_and_looking_at_what_is_here_imports_no_numpy(here):
+def test_loading_a_subject_and_looking_at_what_is_here_imports_no_numpy_and_nothing_of_downloads(here):
     code = """
         import sys, laion_fmri
         subject = laion_fmri.load_subject("03")
         subject.get_sessions(), subject.get_available_rois(), subject.get_t1w(), len(laion_fmri.load_subjects("all"))
-        heavy = {"numpy", "nibabel", "pandas", "xarray", "intake", "boto3"} & set(sys.modules)
+        heavy = {"numpy", "nibabel", "pandas", "xarray", "intake", "boto3", "laion_fmri.fetch"} & set(sys.modules)
         assert not heavy, heavy
         """
     done = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, check=False)

@@ -7,14 +7,11 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from laion_fmri.access.permit import Permit
-from laion_fmri.access.service import AccessClient
 from laion_fmri.catalog import catalog_path, load_catalog
 from laion_fmri.catalog.models import Artifact
 from laion_fmri.catalog.policies import Acknowledge, Agreement
 from laion_fmri.config import data_root
 from laion_fmri.fetch import ask_consent
-from laion_fmri.gated import Gated
 
 
 def accept_license() -> None:
@@ -70,6 +67,8 @@ def request_stimulus_access(server_url: str | None = None) -> dict[str, Any]:
     AccessServiceError, OfflineError
         If the service cannot be reached, or does not take the form.
     """
+    from laion_fmri.access.permit import Permit
+
     grant = Permit(_gated()[1], server_url).apply()
     return grant.model_dump(include={"request_id", "expires_at", "files"})
 
@@ -110,6 +109,8 @@ def download_stimuli(data_dir: str | Path | None = None, server_url: str | None 
     UserWarning
         For each file that could not be fetched, with the reason.
     """
+    from laion_fmri.gated import Gated
+
     root = data_root() if data_dir is None else Path(data_dir)
     files = Gated(*_gated(), root, server_url)
     files.download()
@@ -129,6 +130,8 @@ def current_terms_version(server_url: str | None = None) -> str:
     AccessServiceError, OfflineError
         If it cannot be asked.
     """
+    from laion_fmri.access.service import AccessClient
+
     return AccessClient(_gated()[1].service, server_url).manifest().current_terms_version
 
 

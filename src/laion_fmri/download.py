@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from laion_fmri.agreements import (
     accept_license,
@@ -23,15 +23,13 @@ from laion_fmri.config import data_root
 from laion_fmri.errors import AccessNotFoundError, AccessServiceError, SelectionError, TermsOutdatedError
 from laion_fmri.fetch import Report, ask_consent, policies, run, survey
 from laion_fmri.gated import gated_parts
-from laion_fmri.loaders import LocalFile
-from laion_fmri.local import artifact_source
-from laion_fmri.locked import Locked
-from laion_fmri.lockfile import read_lock
 from laion_fmri.selection import DownloadRequest, resolve_request, resolve_tree_request, usable_jobs
 from laion_fmri.signatures import download_signature, given, tree_signature
-from laion_fmri.source import Source
 from laion_fmri.storage.bucket import Bucket
 from laion_fmri.storage.plan import Plan
+
+if TYPE_CHECKING:
+    from laion_fmri.loaders import LocalFile
 
 __all__ = [
     "AccessNotFoundError",
@@ -206,6 +204,9 @@ def download_locked(path: str | Path, n_jobs: int = 1) -> Report:
         If it is no lock file, or of another dataset or release than the catalog; or if a file is gone from its remote
         or is another one there. Nothing was downloaded then.
     """
+    from laion_fmri.locked import Locked
+    from laion_fmri.lockfile import read_lock
+
     return Locked(read_lock(path), load_catalog(), _root(), usable_jobs(n_jobs)).download()
 
 
@@ -254,8 +255,7 @@ def download_embeddings(
     DataNotDownloadedError
         If a file could not be had.
     """
-    source = artifact_source("embeddings", data_dir)(model=models)
-    return {file.entities["model"]: file.path for file in _fetched(source, n_jobs)}
+    return {file.entities["model"]: file.path for file in _fetched("embeddings", data_dir, n_jobs, model=models)}
 
 
 def download_captions(data_dir: str | Path | None = None) -> Path:
@@ -271,7 +271,7 @@ def download_captions(data_dir: str | Path | None = None) -> Path:
     Path
         The CSV file.
     """
-    (file,) = _fetched(artifact_source("captions", data_dir), 1)
+    (file,) = _fetched("captions", data_dir)
     return file.path
 
 
@@ -288,11 +288,14 @@ def download_segmentations(data_dir: str | Path | None = None) -> dict[str, Path
     dict of str to Path
         ``"h5"``, the masks, and ``"metadata"``, the table.
     """
-    (masks,) = _fetched(artifact_source("segmentations", data_dir), 1)
-    (table,) = _fetched(artifact_source("segmentation_table", data_dir), 1)
+    (masks,) = _fetched("segmentations", data_dir)
+    (table,) = _fetched("segmentation_table", data_dir)
     return {"h5": masks.path, "metadata": table.path}
 
 
-def _fetched(source: Source, n_jobs: int) -> tuple[LocalFile, ...]:
+def _fetched(name: str, data_dir: str | Path | None, n_jobs: int = 1, **chosen: Any) -> tuple[LocalFile, ...]:
+    from laion_fmri.local import artifact_source
+
+    source = artifact_source(name, data_dir)(**chosen)
     source.download(n_jobs)
     return source.present()

@@ -10,8 +10,6 @@ from functools import cached_property
 from glob import escape
 from pathlib import Path
 
-from laion_fmri.access.links import Links
-from laion_fmri.access.permit import Permit
 from laion_fmri.catalog.filters import gated_test
 from laion_fmri.catalog.models import Artifact, CatalogFile
 from laion_fmri.catalog.policies import Agreement
@@ -53,6 +51,8 @@ class Gated:
         url: str | None = None,
         anew: Mapping[str, str] | None = None,
     ) -> None:
+        from laion_fmri.access.permit import Permit
+
         self._artifact = artifact
         self._root = root
         self._anew = anew
@@ -181,12 +181,14 @@ class Gated:
         UserWarning
             For each file that could not be fetched, with the reason.
         """
+        from laion_fmri.access.links import Links
+
         if self._lacking():
             self._permit.open()
         served = replace(self.plan, files=tuple(file for file in self.plan.files if file.sha256))
         others = replace(self.plan, files=tuple(file for file in self.plan.files if not file.sha256))
         remote = client(self._artifact.remote, n_jobs)
-        report = run(served, Links(self._permit, n_jobs), n_jobs) + run(others, remote, n_jobs)
+        report = run(served, Links(self._permit), n_jobs) + run(others, remote, n_jobs)
         if not report.complete:
             names = ", ".join(key.rpartition("/")[2] for key in (*report.denied, *report.failed))
             raise AccessServiceError(f"{names}: not fetched, for the reasons above; run the same again to continue")

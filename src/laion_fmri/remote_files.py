@@ -14,22 +14,13 @@ from laion_fmri.catalog.filters import held_out_test
 from laion_fmri.catalog.gaps import in_gap
 from laion_fmri.catalog.models import Artifact, FileSpec, Join
 from laion_fmri.catalog.templates import fields, local_path, parse
-from laion_fmri.errors import NoMatchingDataError, SelectionError
+from laion_fmri.errors import NoMatchingDataError
 from laion_fmri.fetch import Listings
-from laion_fmri.loaders import SOURCE, STREAMED, Find, LocalFile
+from laion_fmri.loaders import Find, LocalFile
 from laion_fmri.missing import Chosen, lost_value
 from laion_fmri.storage.find import expected_files
 from laion_fmri.storage.plan import RemoteFile
 from laion_fmri.storage.reader import RemotePath, Site
-
-
-def refuse_unless_streamed(name: str, artifact: Artifact, given: Collection[str]) -> None:
-    """Raise SelectionError where the option is given to an artifact that is only read from the data directory."""
-    if SOURCE in given and not (SOURCE in artifact.options and artifact.loader in STREAMED):
-        raise SelectionError(
-            f"{name} takes no {SOURCE}: it is read from the data directory, so download it first; what can be read "
-            f"from its remote are artifacts of the loaders {', '.join(sorted(STREAMED))}"
-        )
 
 
 def selected(

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from laion_fmri.catalog import catalog_path
 from laion_fmri.catalog.choice import Choice, choose, complete, defaults
@@ -19,17 +19,15 @@ from laion_fmri.catalog.templates import sidecar_of
 from laion_fmri.config import data_root
 from laion_fmri.description import description
 from laion_fmri.errors import DataNotDownloadedError, NoMatchingDataError, SelectionError
-from laion_fmri.fetch import Report, ask_consent, run
-from laion_fmri.gated import Gated
-from laion_fmri.loaders import REMOTE, SOURCE, STORED, Allocate, Find, Loader, LocalFile, Request, get_loader
+from laion_fmri.loaders import REMOTE, SOURCE, STORED, STREAMED, Allocate, Find, Loader, LocalFile, Request, get_loader
 from laion_fmri.missing import Chosen, lost_value, missing_text
-from laion_fmri.planning import plan_of
-from laion_fmri.remote_files import Reachable, refuse_unless_streamed
 from laion_fmri.selection import usable_jobs
 from laion_fmri.storage.find import FileEntry, expected_files
-from laion_fmri.storage.plan import Plan
-from laion_fmri.storage.remote import client
 from laion_fmri.stores import stores_folder
+
+if TYPE_CHECKING:
+    from laion_fmri.fetch import Report
+    from laion_fmri.storage.plan import Plan
 
 
 class Source:
@@ -73,13 +71,20 @@ class Source:
         self.given = dict(given or {})
         self.texts = texts
         self.data_dir = data_dir
-        refuse_unless_streamed(name, artifact, self.given)
+        self._refuse_unless_streamed()
         self.choice: Choice = choose(name, artifact, self.given)
 
     def __call__(self, **given: Any) -> Source:
         """Return a source with more chosen; what was chosen before stays."""
         chosen = {**self.given, **given}
         return Source(self.name, self.description, self.artifact, chosen, texts=self.texts, data_dir=self.data_dir)
+
+    def _refuse_unless_streamed(self) -> None:
+        if SOURCE in self.given and not (SOURCE in self.artifact.options and self.artifact.loader in STREAMED):
+            raise SelectionError(
+                f"{self.name} takes no {SOURCE}: it is read from the data directory, so download it first; what can be "
+                f"read from its remote are artifacts of the loaders {', '.join(sorted(STREAMED))}"
+            )
 
     @property
     def _root(self) -> Path:
@@ -101,6 +106,10 @@ class Source:
 
     def plan(self) -> Plan:
         """Return what `download` would do: the files of the selection and those that reading takes beside them."""
+        from laion_fmri.gated import Gated
+        from laion_fmri.planning import plan_of
+        from laion_fmri.storage.remote import client
+
         if isinstance(self.artifact.access, Agreement):
             return Gated(self.artifact, self.artifact.access, self._root).plan
         return plan_of(self.name, self.artifact, self.choice, client(self.artifact.remote), self._root)
@@ -127,6 +136,11 @@ class Source:
         LicenseNotAcceptedError, RemoteError, OfflineError, NoSpaceError
             As for `laion_fmri.download.download`.
         """
+        from laion_fmri.fetch import run
+        from laion_fmri.gated import Gated
+        from laion_fmri.planning import plan_of
+        from laion_fmri.storage.remote import client
+
         complete(self.name, self.artifact, self.choice.entities)
         root, workers = self._root, usable_jobs(n_jobs)
         if isinstance(self.artifact.access, Agreement):
@@ -186,6 +200,8 @@ class Source:
         """
         if self.choice.options.get(SOURCE) != REMOTE:
             return self._request(self.present(), self._here_find, allocate)
+        from laion_fmri.remote_files import Reachable
+
         complete(self.name, self.artifact, self.choice.entities)
         self._ask_consent()
         needs = self.loader.needs(self.artifact, self.choice.options)
@@ -270,6 +286,8 @@ class Source:
         return [entry.entities for entry in self._entries(files, chosen) if entry.size is not None]
 
     def _ask_consent(self) -> None:
+        from laion_fmri.fetch import ask_consent
+
         ask_consent([self.artifact.access], self._root, self.texts or catalog_path().parent)
 
     def _chosen_text(self) -> str:
