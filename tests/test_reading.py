@@ -24,7 +24,7 @@ import laion_fmri
 from laion_fmri.errors import DataFormatError
 from laion_fmri.loaders import parts, streams, workers
 from laion_fmri.loaders.moments import Moments
-from laion_fmri.loaders.nifti import each_volume, read_header
+from laion_fmri.loaders.nifti import each_volume, read_header, read_mask
 from laion_fmri.loaders.sieve import Sieve, Whole
 
 AFFINE = np.diag([2.0, 2, 2, 1])
@@ -82,6 +82,18 @@ def test_a_volume_that_is_read_whole_is_what_nibabel_reads(tmp_path, slope):
     header = read_header(tmp_path / "a.nii.gz")
     (values,) = each_volume(header, np.array([0]), Whole((2, 3, 4)), np.dtype(float))
     np.testing.assert_array_equal(values.reshape(2, 3, 4), nibabel.load(tmp_path / "a.nii.gz").get_fdata()[..., 0])
+
+
+@pytest.mark.parametrize(("kind", "inter"), [("uint8", 0), (">i2", -3), ("float32", 0), ("float64", 1)])
+def test_a_mask_marks_what_is_neither_zero_nor_nan_in_c_order(tmp_path, kind, inter):
+    data = np.random.default_rng(0).integers(0, 5, (110, 100, 60)).astype(kind)
+    if data.dtype.kind == "f":
+        data[::7] = np.nan
+    image = nibabel.Nifti1Image(data, AFFINE, nibabel.Nifti1Header(endianness=">" if kind == ">i2" else "<"))
+    image.header.set_slope_inter(1, inter)
+    nibabel.save(image, tmp_path / "a.nii.gz")
+    expected = np.nan_to_num(data.astype(float) + inter) != 0
+    np.testing.assert_array_equal(read_mask(read_header(tmp_path / "a.nii.gz")), expected.ravel())
 
 
 # --- damage

@@ -342,6 +342,16 @@ def test_a_store_of_another_mask_is_refused(session):
     renewed(session)
 
 
+@pytest.mark.parametrize("other", [0, 7])
+def test_a_mask_that_is_replaced_is_read_anew(session, other):
+    before, mask = session.betas.read(), session.mask
+    mask[..., other] ^= True
+    session.nifti("brain_mask", mask.astype(np.uint8), subject="03")
+    found = session.betas.read()
+    assert found.sizes["voxel"] != before.sizes["voxel"]
+    np.testing.assert_array_equal(np.stack([found.i, found.j, found.k]), np.nonzero(mask))
+
+
 def test_the_command_of_a_refusal_names_the_mask_source(here):
     betas = laion_fmri.open_catalog().betas(**ONE, mask_source="rsquare")
     betas.optimize()

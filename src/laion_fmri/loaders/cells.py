@@ -14,7 +14,9 @@ from laion_fmri.catalog.words import did_you_mean, listed
 from laion_fmri.errors import UnknownNameError
 
 
-def wrong_cell(table: pd.DataFrame, columns: Mapping[str, Column], key: Sequence[str] = ()) -> str | None:
+def wrong_cell(
+    table: pd.DataFrame, columns: Mapping[str, Column], key: Sequence[str] = (), owners: Mapping[str, str] | None = None
+) -> str | None:
     """Return where a cell is that the catalog does not allow, and why; None for a good table.
 
     Parameters
@@ -25,6 +27,8 @@ def wrong_cell(table: pd.DataFrame, columns: Mapping[str, Column], key: Sequence
         What the catalog says of them.
     key : sequence of str
         Columns that together tell rows apart.
+    owners : mapping of str to str, optional
+        By column of names of images: the only subject whose own images may stand in it.
 
     Examples
     --------
@@ -34,7 +38,8 @@ def wrong_cell(table: pd.DataFrame, columns: Mapping[str, Column], key: Sequence
     """
     for name, column in columns.items():
         cells = table[name]
-        problem = _miscounted(cells, column) or _impossible(cells, column) or _misnamed(cells, column)
+        owner = (owners or {}).get(name)
+        problem = _miscounted(cells, column) or _impossible(cells, column) or _misnamed(cells, column, owner)
         if problem:
             row, why = problem
             return f"column {name}, row {row}: {why}"
@@ -57,20 +62,25 @@ def _impossible(cells: pd.Series[Any], column: Column) -> tuple[int, str] | None
     return row, f"{found!r} is not one of {listed(column.values)}{did_you_mean(found, column.values)}"
 
 
-def _misnamed(cells: pd.Series[Any], column: Column) -> tuple[int, str] | None:
-    return None if column.names is None else wrong_name(cells.tolist(), column.names)
+def _misnamed(cells: pd.Series[Any], column: Column, owner: str | None) -> tuple[int, str] | None:
+    return None if column.names is None else wrong_name(cells.tolist(), column.names, owner)
 
 
-def wrong_name(names: Iterable[str], rules: ImageNames) -> tuple[int, str] | None:
-    """Return the row of the first cell that is no name of an image, and why; None where all cells are."""
+def wrong_name(names: Iterable[str], rules: ImageNames, owner: str | None = None) -> tuple[int, str] | None:
+    """Return the row of the first wrong cell, and why; None where all cells are right.
+
+    A cell is wrong that is no name of an image, or that of one which only another subject than `owner` saw.
+    """
     rows: dict[str, int] = {}
     for row, name in enumerate(names):
         rows.setdefault(name, row)
     for name, row in rows.items():
         try:
-            rules.parse(name)
+            image = rules.parse(name)
         except UnknownNameError as error:
             return row, str(error)
+        if owner and image.owner not in (None, owner):
+            return row, f"{name!r} is an image of {image.owner} alone, and the table is that of {owner}"
     return None
 
 

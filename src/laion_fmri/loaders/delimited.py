@@ -24,7 +24,9 @@ _PATTERNS = {  # what a cell looks like, case aside
 _NO_NUMBER = ("", "n/a")  # the second is how BIDS writes a missing number
 
 
-def read_table(path: Path, columns: Mapping[str, Column], key: Sequence[str] = ()) -> pd.DataFrame:
+def read_table(
+    path: Path, columns: Mapping[str, Column], key: Sequence[str] = (), owners: Mapping[str, str] | None = None
+) -> pd.DataFrame:
     """Read one table and check it.
 
     Parameters
@@ -35,6 +37,8 @@ def read_table(path: Path, columns: Mapping[str, Column], key: Sequence[str] = (
         The columns that it must have.
     key : sequence of str
         Columns that together tell its rows apart.
+    owners : mapping of str to str, optional
+        See `wrong_cell`.
 
     Returns
     -------
@@ -54,7 +58,7 @@ def read_table(path: Path, columns: Mapping[str, Column], key: Sequence[str] = (
                 f"{path} has no column {name}{did_you_mean(name, header)}; it has {listed(header)}. Download it again"
             )
         frame[name] = _typed(frame[name], column.dtype, path)
-    problem = wrong_cell(frame, columns, key)
+    problem = wrong_cell(frame, columns, key, owners)
     if problem:
         raise DataFormatError(f"{path}, {problem}. Download the file again; spreadsheets change cells and order")
     return frame
@@ -92,7 +96,7 @@ def _typed(cells: pd.Series[str], dtype: str, path: Path) -> pd.Series[Any]:
     if dtype == "float64":
         cells = cells.mask(cells.isin(_NO_NUMBER), "nan")
     fits = re.compile(_PATTERNS[dtype], re.IGNORECASE).fullmatch
-    for row, cell in enumerate(cells):
+    for row, cell in enumerate(cells.to_numpy()):
         if not fits(cell):
             raise DataFormatError(
                 f"{path}, column {cells.name}, row {row}: {cell!r} is no {dtype}; download the file again"

@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 
 from laion_fmri.catalog.artifacts import FileSpec
-from laion_fmri.catalog.image_names import ImageNames
 from laion_fmri.catalog.layout import Column, Layout, Reference
 from laion_fmri.catalog.words import did_you_mean
 from laion_fmri.errors import DataFormatError, DataNotDownloadedError
@@ -46,11 +45,13 @@ def read_joined(
         to stand in another table and does not.
     """
     layout = _with_columns(spec.layout, needed or {})
-    table = read_table(file.path, layout.columns, layout.key)
+    owners = {
+        name: f"{spec.entities[column.owner].key_of(column.owner)}-{file.entities[column.owner]}"
+        for name, column in layout.columns.items()
+        if column.owner
+    }
+    table = read_table(file.path, layout.columns, layout.key, owners)
     for name, column in layout.columns.items():
-        if column.names and column.owner:
-            token = f"{spec.entities[column.owner].key_of(column.owner)}-{file.entities[column.owner]}"
-            _require_owner(file.path, table[name], column.names, token)
         if column.known_in is not None:
             _require_known(request, file, table[name], column.known_in)
     return table
@@ -63,17 +64,6 @@ def _with_columns(layout: Layout, needed: Mapping[str, Column]) -> Layout:
         told = columns.get(name, column)
         columns[name] = told.model_copy(update={"dtype": column.dtype, "counts": column.counts or told.counts})
     return layout.model_copy(update={"columns": columns})
-
-
-def _require_owner(path: Path, cells: pd.Series[str], rules: ImageNames, token: str) -> None:
-    for name in dict.fromkeys(cells):
-        owner = rules.parse(name).owner
-        if owner not in (None, token):
-            row = np.flatnonzero(cells == name)[0]
-            raise DataFormatError(
-                f"{path}, column {cells.name}, row {row}: {name!r} is an image of {owner} alone, and the table is that "
-                f"of {token}. Download the file again"
-            )
 
 
 def _require_known(request: Request, file: LocalFile, cells: pd.Series[str], where: Reference) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from nibabel.spatialimages import HeaderDataError
 from numpy.typing import NDArray
 
 from laion_fmri.errors import DataFormatError, RemoteError
-from laion_fmri.loaders.sieve import Scattered, Sieve, Whole
+from laion_fmri.loaders.sieve import Marked, Scattered, Sieve, Whole
 from laion_fmri.loaders.streams import UNREADABLE, find_fault, first_bytes, open_stream
 
 Array = NDArray[Any]
@@ -168,10 +169,26 @@ def read_volume(header: Header, dtype: np.dtype[Any]) -> Array:
     return values.astype(dtype, copy=False).reshape(header.grid)
 
 
+def read_mask(header: Header) -> Array:
+    """Return which voxels of the grid, flat in C order, a file of one volume marks: with a value that is not 0 or NaN.
+
+    Raises
+    ------
+    DataFormatError
+        If the file is damaged or holds several volumes.
+    """
+    require_one_volume(header)
+    voxels = math.prod(header.grid)
+    (offsets,) = each_volume(header, np.array([0]), Marked(voxels), np.dtype(bool))
+    marked = np.zeros(voxels, bool)
+    marked[np.ravel_multi_index(np.unravel_index(offsets, header.grid, order="F"), header.grid)] = True
+    return marked
+
+
 def each_volume(
-    header: Header, volumes: Array, sieve: Sieve | Scattered | Whole, dtype: np.dtype[Any]
+    header: Header, volumes: Array, sieve: Sieve | Scattered | Whole | Marked, dtype: np.dtype[Any]
 ) -> Iterator[Array]:
-    """Yield the values at some voxels of some volumes, one volume after the other, each good until the next.
+    """Yield what is wanted of some volumes, one volume after the other, each good until the next.
 
     Parameters
     ----------
@@ -179,8 +196,8 @@ def each_volume(
         Of the file.
     volumes : array of int, shape (n_volumes,)
         The wanted volumes, ascending. The file is decoded to its end, where its checksum is.
-    sieve : Sieve, Scattered or Whole
-        Knows the wanted voxels, as offsets with i fastest.
+    sieve : Sieve, Scattered, Whole or Marked
+        Knows what is wanted: the values at some voxels, known by offsets with i fastest, or the offsets of values.
     dtype : dtype
         As bool, a value is True where it is neither 0 nor NaN; for any other, the values come in the type that they are
         stored in or scaled to.
@@ -190,12 +207,12 @@ def each_volume(
     DataFormatError
         If the file is damaged, naming the volume, or goes on after its last.
     """
-    volume, pick = 0, sieve.picker(header.dtype)
+    volume, pick = 0, sieve.picker(header.dtype, partial(_values, header, dtype))
     try:
         with open_stream(header.path) as stream:
             for volume in volumes.tolist():
                 start = header.offset + volume * header.volume_bytes
-                yield _values(pick(stream, start), header, dtype)
+                yield pick(stream, start)
             size = stream.size()
             volume = _volume_at(header, size)
             _require_size(header, size)
@@ -205,12 +222,15 @@ def each_volume(
         raise _damaged(header, volume, str(error)) from error
 
 
-def _values(stored: Array, header: Header, dtype: np.dtype[Any]) -> Array:
+def _values(header: Header, dtype: np.dtype[Any], stored: Array) -> Array:
     """Return stored numbers as what they mean; bool where that is wanted."""
     values = stored
     if (header.slope, header.inter) != (1.0, 0.0):
         values = values.astype(np.float64) * header.slope + header.inter
-    return (values != 0) & ~np.isnan(values) if dtype.kind == "b" else values
+    if dtype.kind != "b":
+        return values
+    marked: Array = values != 0
+    return marked & ~np.isnan(values) if values.dtype.kind == "f" else marked
 
 
 def _volume_at(header: Header, byte: int) -> int:

@@ -13,10 +13,13 @@ from numpy.typing import NDArray
 
 from laion_fmri.loaders.streams import Stream
 
-Picker = Callable[[Stream, int], NDArray[Any]]
-"""Gives the wanted voxels of the volume that begins at a byte of a stream, as they are stored, until the next call.
+Meaning = Callable[[NDArray[Any]], NDArray[Any]]
+"""Gives the values that stored numbers stand for."""
 
-Raises EOFError if the data end before the last of them.
+Picker = Callable[[Stream, int], NDArray[Any]]
+"""Gives what is wanted of the volume that begins at a byte of a stream, until the next call.
+
+Raises EOFError if the data end before the last wanted voxel.
 """
 
 _VOXELS = 2**18  # of a piece: few enough to stay in the cache of a core, enough to make calls rare
@@ -49,7 +52,7 @@ class Sieve:
         firsts = np.flatnonzero(np.diff(ascending // _VOXELS, prepend=-1)).tolist()
         self._pieces = [_piece(ascending, *ends) for ends in pairwise([*firsts, len(order)])]
 
-    def picker(self, dtype: np.dtype[Any]) -> Picker:
+    def picker(self, dtype: np.dtype[Any], meaning: Meaning) -> Picker:
         """Return what picks the wanted voxels, in the order of the offsets; memory is taken once for all volumes."""
         found, ordered = np.empty(len(self._places), dtype), np.empty(len(self._places), dtype)
 
@@ -57,7 +60,7 @@ class Sieve:
             for piece in self._pieces:
                 stored = _numbers(stream, start + piece.start * dtype.itemsize, piece.count, dtype)
                 np.take(stored, piece.within, out=found[piece.found], mode="clip")
-            return np.take(found, self._places, out=ordered, mode="clip")
+            return meaning(np.take(found, self._places, out=ordered, mode="clip"))
 
         return pick
 
@@ -69,9 +72,9 @@ class Scattered:
     offsets: NDArray[np.intp]
     voxels: int
 
-    def picker(self, dtype: np.dtype[Any]) -> Picker:
+    def picker(self, dtype: np.dtype[Any], meaning: Meaning) -> Picker:
         """Return what picks the wanted voxels, in the order of the offsets."""
-        return lambda stream, start: _numbers(stream, start, self.voxels, dtype)[self.offsets]
+        return lambda stream, start: meaning(_numbers(stream, start, self.voxels, dtype)[self.offsets])
 
 
 @dataclass(frozen=True)
@@ -80,10 +83,31 @@ class Whole:
 
     grid: tuple[int, ...]
 
-    def picker(self, dtype: np.dtype[Any]) -> Picker:
+    def picker(self, dtype: np.dtype[Any], meaning: Meaning) -> Picker:
         """Return what takes all voxels of a volume."""
         voxels = math.prod(self.grid)
-        return lambda stream, start: _numbers(stream, start, voxels, dtype).reshape(self.grid, order="F").flatten()
+
+        def pick(stream: Stream, start: int) -> NDArray[Any]:
+            return meaning(_numbers(stream, start, voxels, dtype)).reshape(self.grid, order="F").flatten()
+
+        return pick
+
+
+@dataclass(frozen=True)
+class Marked:
+    """What finds the voxels whose value is not 0, and gives their offsets in place of their values."""
+
+    voxels: int
+
+    def picker(self, dtype: np.dtype[Any], meaning: Meaning) -> Picker:
+        """Return what finds the voxels of a volume, in the order of their offsets."""
+        starts = range(0, self.voxels, _VOXELS)
+
+        def places(stream: Stream, start: int, first: int) -> NDArray[Any]:
+            count = min(_VOXELS, self.voxels - first)
+            return first + np.flatnonzero(meaning(_numbers(stream, start + first * dtype.itemsize, count, dtype)))
+
+        return lambda stream, start: np.concatenate([places(stream, start, first) for first in starts])
 
 
 def _numbers(stream: Stream, start: int, count: int, dtype: np.dtype[Any]) -> NDArray[Any]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from laion_fmri.loaders.nifti import (
     Header,
     each_volume,
     read_header,
-    read_volume,
+    read_mask,
     require_one_volume,
     require_same_grid,
 )
@@ -33,8 +33,6 @@ from laion_fmri.loaders.roi import files_named, joined_names, meaning, voxels_of
 from laion_fmri.loaders.sieve import Scattered, Sieve, Whole
 
 Owner = tuple[tuple[str, str], ...]
-
-_BOOL = np.dtype(bool)
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,6 +106,12 @@ class Axis:
         (values,) = each_volume(header, np.array([0]), picked, dtype)
         return values.astype(dtype, copy=False)
 
+    def read_mask(self, path: Path) -> Array:
+        """Return which of these voxels a mask has, refusing one on another grid."""
+        header = read_header(path)
+        require_map(header, self)
+        return read_mask(header)[self.positions]
+
 
 def grid_axis(header: Header) -> Axis:
     """Return all voxels of a file, of no brain in particular."""
@@ -168,9 +172,18 @@ def voxel_axes(request: Request) -> dict[Owner, Axis]:
 
 def _in_brain(request: Request, owner: Owner) -> Axis:
     (file,) = request.find(mask_join(request.artifact, request.options), dict(owner))
-    header = read_header(file.path)
-    positions = np.flatnonzero(read_volume(header, _BOOL).ravel())
+    status = file.path.stat()
+    header, positions = _mask(file.path, status.st_size, status.st_mtime_ns)
     return Axis(owner, header, positions, np.arange(len(positions)))
+
+
+@lru_cache(maxsize=8)
+def _mask(path: Path, size: int, changed: int) -> tuple[Header, Array]:
+    """Return the grid of a mask, and where in it the mask is, in C order; read once for each state of a file."""
+    header = read_header(path)
+    positions = np.flatnonzero(read_mask(header))
+    positions.flags.writeable = False  # for they are shared
+    return header, positions
 
 
 def _masked(request: Request, axis: Axis) -> Axis:
@@ -221,7 +234,7 @@ def _roi_masks(request: Request, axis: Axis, words: Iterable[str]) -> tuple[dict
     names = [[file.entities[name] for name in named_by] for file in files]
     regions, where = request.artifact.options["roi"].named, owner_text(axis.owner)
     chosen = {word: files_named(word, names, where, regions) for word in words}
-    masks = {index: axis.read_map(files[index].path, _BOOL) for index in dict.fromkeys(chain(*chosen.values()))}
+    masks = {index: axis.read_mask(files[index].path) for index in dict.fromkeys(chain(*chosen.values()))}
     by_word = {word: np.logical_or.reduce([masks[index] for index in indices]) for word, indices in chosen.items()}
     return by_word, {files[index].entities[join.layout.dims[0]]: mask for index, mask in masks.items()}
 
