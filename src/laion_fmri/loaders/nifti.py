@@ -178,10 +178,9 @@ def read_mask(header: Header) -> Array:
         If the file is damaged or holds several volumes.
     """
     require_one_volume(header)
-    voxels = math.prod(header.grid)
-    (offsets,) = each_volume(header, np.array([0]), Marked(voxels), np.dtype(bool))
-    marked = np.zeros(voxels, bool)
-    marked[np.ravel_multi_index(np.unravel_index(offsets, header.grid, order="F"), header.grid)] = True
+    (positions,) = each_volume(header, np.array([0]), Marked(header.grid), np.dtype(bool))
+    marked = np.zeros(math.prod(header.grid), bool)
+    marked[positions] = True
     return marked
 
 
@@ -197,7 +196,7 @@ def each_volume(
     volumes : array of int, shape (n_volumes,)
         The wanted volumes, ascending. The file is decoded to its end, where its checksum is.
     sieve : Sieve, Scattered, Whole or Marked
-        Knows what is wanted: the values at some voxels, known by offsets with i fastest, or the offsets of values.
+        Knows what is wanted: the values at some voxels, known by offsets with i fastest, or which voxels have a value.
     dtype : dtype
         As bool, a value is True where it is neither 0 nor NaN; for any other, the values come in the type that they are
         stored in or scaled to.

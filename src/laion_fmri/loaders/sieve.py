@@ -95,18 +95,21 @@ class Whole:
 
 @dataclass(frozen=True)
 class Marked:
-    """What finds the voxels whose value is not 0, and gives their offsets in place of their values."""
+    """What finds the voxels whose value is not 0, and gives in place of their values where they are in C order."""
 
-    voxels: int
+    grid: tuple[int, ...]
 
     def picker(self, dtype: np.dtype[Any], meaning: Meaning) -> Picker:
-        """Return what finds the voxels of a volume, in the order of their offsets."""
-        starts = range(0, self.voxels, _VOXELS)
+        """Return what finds the voxels of a volume, which come in no order."""
+        voxels = math.prod(self.grid)
 
         def places(stream: Stream, start: int, first: int) -> NDArray[Any]:
-            count = min(_VOXELS, self.voxels - first)
-            return first + np.flatnonzero(meaning(_numbers(stream, start + first * dtype.itemsize, count, dtype)))
+            count = min(_VOXELS, voxels - first)
+            stored = _numbers(stream, start + first * dtype.itemsize, count, dtype)
+            offsets = first + np.flatnonzero(meaning(stored))
+            return np.ravel_multi_index(np.unravel_index(offsets, self.grid, order="F"), self.grid)
 
+        starts = range(0, voxels, _VOXELS)
         return lambda stream, start: np.concatenate([places(stream, start, first) for first in starts])
 
 
