@@ -125,6 +125,7 @@ class FaultServer(socketserver.ThreadingTCPServer):
         self.page = 1000
         self.asked: list[Asked] = []
         self.accepted = 0
+        self.open: set[socket.socket] = set()
         self.stopping = threading.Event()
         self.tls = tls
         self._lock = threading.Lock()
@@ -150,6 +151,13 @@ class FaultServer(socketserver.ThreadingTCPServer):
 
     def handle_error(self, request, client_address):
         """Say nothing: connections that break are what this is for."""
+
+    def leave(self) -> None:
+        """Be there no more, for anybody."""
+        self.socket.close()
+        for sock in list(self.open):
+            with suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)
 
     def answer(self, sock: socket.socket, asked: Asked) -> None:
         with self._lock:
@@ -232,6 +240,7 @@ class Connection(socketserver.BaseRequestHandler):
         self.server.accepted += 1
         self.number = self.server.accepted
         self.sock = self.request
+        self.server.open.add(self.request)
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.waiting = b""
 
@@ -243,6 +252,9 @@ class Connection(socketserver.BaseRequestHandler):
                 while head := self.head():
                     self.one(head)
             self.sock.close()
+
+    def finish(self):
+        self.server.open.discard(self.request)
 
     def speak_tls(self):
         self.sock = self.server.tls.wrap_socket(self.sock, server_side=True)

@@ -1,17 +1,16 @@
 """`download` over a real socket, against the miniature's bucket."""
 
-import errno
 import filecmp
 import io
-import itertools
 import shutil
-import subprocess
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 import laion_fmri
+from fault_kinds import Fault
+from fault_server import running_server
 from laion_fmri._errors import (
     DataDirNotSetError,
     LicenseNotAcceptedError,
@@ -24,8 +23,9 @@ from laion_fmri.config import dataset_initialize
 from laion_fmri.discovery import get_subjects
 from laion_fmri.download import accept_license, accept_licenses, download
 from laion_fmri.errors import NoSpaceError, OfflineError, RemoteError, SelectionError
+from laion_fmri.storage import pieces
+from laion_fmri.storage.bucket import Bucket
 from laion_fmri.storage.events import Advanced, Failed, Resumed
-from laion_fmri.storage.origin import Body
 from laion_fmri.storage.plan import Action, Plan, PlannedFile
 from laion_fmri.storage.transfer import transfer
 
@@ -241,71 +241,35 @@ def test_a_plan_that_does_not_fit_is_refused_before_the_first_byte(server, data_
     assert downloaded(data_dir) == set()
 
 
-@pytest.fixture
-def tiny_disk(tmp_path):
-    folder = tmp_path / "tiny"
-    folder.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", folder], capture_output=True, check=False
-    )
-    if mounted.returncode:
-        pytest.skip("tmpfs cannot be mounted here")
-    yield folder
-    subprocess.run(["umount", folder], check=True)
+@contextmanager
+def one_file(folder, content, *faults):
+    """Give the plan of one file of a bucket, and the bucket, which gives it with faults."""
+    with pytest.MonkeyPatch.context() as patch, running_server({"a/b.bin": content}) as server:
+        patch.setenv("AWS_ENDPOINT_URL_S3", server.address)
+        server.faults["a/b.bin"] = list(faults)
+        file = PlannedFile("a/b.bin", "a/b.bin", len(content), "tree", Action.DOWNLOAD, "not here yet")
+        yield Plan("s3://bucket", str(folder), "1.1", 10**12, (file,)), Bucket(load_catalog().remote)
 
 
-class Given:
-    """An origin that gives what the test says."""
-
-    etag_is_md5 = False
-
-    def __init__(self, chunks):
-        self.chunks = chunks
-
-    def stop(self):
-        """Nothing is under way."""
-
-    @contextmanager
-    def open(self, key, start=0, stop=None, etag=None):
-        yield Body(iter(self.chunks))
-
-
-def one_file_plan(folder, size):
-    file = PlannedFile("a/b.bin", "a/b.bin", size, "tree", Action.DOWNLOAD, "not here yet")
-    return Plan("s3://bucket", str(folder), "1.1", 10**12, (file,))
-
-
-def test_a_disk_that_fills_up_leaves_nothing_and_says_so(tiny_disk):
-    with pytest.raises(NoSpaceError, match="make room") as caught:
-        list(transfer(one_file_plan(tiny_disk, 10**6), Given([bytes(10**5)] * 10)))
-    assert caught.value.__cause__.errno == errno.ENOSPC
-    assert files_below(tiny_disk) == set()
-
-
-@pytest.mark.parametrize(
-    ("chunks", "told"),
-    [([b"x" * 10], "of 100 bytes"), ([b"x" * 60, b"x" * 60], "more than its 100 bytes"), ([], "of 100 bytes")],
-)
-def test_a_body_of_another_length_is_never_published(tmp_path, chunks, told):
-    events = list(transfer(one_file_plan(tmp_path, 100), Given(chunks)))
-    assert isinstance(events[-1], Failed)
-    assert told in events[-1].reason
-    assert files_below(tmp_path) == set()
-
-
-def test_a_transfer_that_is_interrupted_leaves_nothing_but_what_the_next_one_goes_on_with(tmp_path):
-    events = transfer(one_file_plan(tmp_path, 10**9), Given(itertools.repeat(b"x")))
-    assert any(isinstance(event, Advanced) for event in events)
-    events.close()
+def test_a_transfer_that_is_interrupted_leaves_nothing_but_what_the_next_one_goes_on_with(tmp_path, monkeypatch):
+    monkeypatch.setattr(pieces, "PIECE", 1 << 16)
+    content = bytes(5 << 16)
+    with one_file(tmp_path, content, *[Fault.stall_at(1000)] * pieces.LANES) as (plan, bucket):
+        events = transfer(plan, bucket)
+        assert any(isinstance(event, Advanced) for event in events)
+        events.close()
     assert {Path(path).suffix for path in files_below(tmp_path)} == {".part", ".log"}
-    assert any(isinstance(event, Resumed) for event in transfer(one_file_plan(tmp_path, 10**9), Given([])))
+    with one_file(tmp_path, content) as (plan, bucket):
+        assert Resumed in map(type, list(transfer(plan, bucket)))
+    assert (tmp_path / "a" / "b.bin").read_bytes() == content
 
 
 def test_a_failed_refetch_keeps_the_file_that_was_there(tmp_path):
     target = tmp_path / "a" / "b.bin"
     target.parent.mkdir()
     target.write_bytes(b"old")
-    list(transfer(one_file_plan(tmp_path, 100), Given([b"x"])))
+    with one_file(tmp_path, bytes(100), Fault.status(404)) as (plan, bucket):
+        assert isinstance([*transfer(plan, bucket)][-1], Failed)
     assert target.read_bytes() == b"old"
 
 

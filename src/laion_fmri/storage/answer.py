@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from email.utils import parsedate_to_datetime
 from time import time
@@ -19,28 +19,60 @@ _CHUNK = 1 << 19
 PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})  # statuses that may be others when asked again
 
 
-class Answer:
-    """What a host answered; its body has not been read yet.
+class Head:
+    """What a host answered, before the body.
 
-    Attributes
+    Parameters
     ----------
     status : int
         HTTP status.
     reason : str
         Its words.
     headers : mapping of str to str
-        Looked into by name, whatever the case.
+        Looked into by name, in small letters.
     address : str
         What was asked, as it may be shown.
     """
 
+    def __init__(self, status: int, reason: str, headers: Mapping[str, str], address: str) -> None:
+        self.status = status
+        self.reason = reason
+        self.headers = headers
+        self.address = address
+
+    @classmethod
+    def of_lines(cls, lines: Sequence[bytes], address: str) -> Head:
+        r"""Return the head that its lines say.
+
+        Examples
+        --------
+        >>> head = Head.of_lines([b"HTTP/1.1 200 OK\r\n", b"ETag: \"1\"\r\n", b"\r\n"], "s3://bucket/key")
+        >>> head.status, head.reason, head.headers
+        (200, 'OK', {'etag': '"1"'})
+        """
+        first, *rest = (line.decode("latin-1").rstrip("\r\n") for line in lines)
+        _, status, reason = f"{first}  ".split(" ", 2)
+        pairs = (line.partition(":") for line in rest if line)
+        return cls(int(status), reason.strip(), {name.lower(): value.strip() for name, _, value in pairs}, address)
+
+    @property
+    def retry_after(self) -> float | None:
+        """Seconds after which the host wants to be asked again, if it says so."""
+        wanted = self.headers.get("retry-after", "").strip()
+        if wanted.isdecimal():
+            return float(wanted)
+        with suppress(ValueError, OverflowError):
+            return max(0.0, parsedate_to_datetime(wanted).timestamp() - time())
+        return None
+
+
+class Answer(Head):
+    """What a host answered, of which the body has not been read yet."""
+
     def __init__(self, response: BaseHTTPResponse, address: str, host: str) -> None:
+        super().__init__(response.status, response.reason or "", response.headers, address)
         self._response = response
         self._host = host
-        self.address = address
-        self.status: int = response.status
-        self.reason = response.reason or ""
-        self.headers: Mapping[str, str] = response.headers
 
     def chunks(self) -> Iterator[bytes]:
         """Yield the body as it comes, in pieces of at most 512 kB.
@@ -62,16 +94,6 @@ class Answer:
             if len(body) >= most:
                 break
         return body[:most]
-
-    @property
-    def retry_after(self) -> float | None:
-        """Seconds after which the host wants to be asked again, if it says so."""
-        wanted = self.headers.get("Retry-After", "").strip()
-        if wanted.isdecimal():
-            return float(wanted)
-        with suppress(ValueError, OverflowError):
-            return max(0.0, parsedate_to_datetime(wanted).timestamp() - time())
-        return None
 
 
 def shown(url: str) -> str:

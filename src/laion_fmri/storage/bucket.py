@@ -18,8 +18,7 @@ from laion_fmri.errors import PassingError, RemoteError
 from laion_fmri.storage.endpoint import Addresses, addresses
 from laion_fmri.storage.http import Http
 from laion_fmri.storage.online import refuse_offline
-from laion_fmri.storage.origin import Body
-from laion_fmri.storage.pieces import LANES
+from laion_fmri.storage.origin import Body, Place, SteadyOrigin
 from laion_fmri.storage.plan import RemoteFile
 from laion_fmri.storage.retry import persist
 from laion_fmri.storage.web_file import asked, open_file
@@ -27,7 +26,7 @@ from laion_fmri.storage.web_file import asked, open_file
 _MOST_BYTES = 1 << 24  # of a page of a listing
 
 
-class Bucket:
+class Bucket(SteadyOrigin):
     """The bucket of a catalog.
 
     Parameters
@@ -51,9 +50,13 @@ class Bucket:
         return addresses(self._remote)
 
     @cached_property
+    def hosts(self) -> tuple[str, ...]:
+        """The host of the bucket."""
+        return (urlsplit(self._addresses.of_list({"encoding-type": "url"})).hostname or "",)
+
+    @cached_property
     def _http(self) -> Http:
-        host = urlsplit(self._addresses.of_list({"encoding-type": "url"})).hostname or ""
-        return Http([host], self._connections + LANES)
+        return Http(self.hosts, self._connections)
 
     def files(self, prefix: str) -> Iterator[RemoteFile]:
         """Yield every file whose key begins with `prefix`, page by page."""
@@ -100,12 +103,16 @@ class Bucket:
     def open(
         self, key: str, start: int = 0, stop: int | None = None, etag: str | None = None
     ) -> AbstractContextManager[Body]:
-        """Give the bytes of a file; see `laion_fmri.storage.origin.Origin`."""
+        """Give the bytes of a file; see `laion_fmri.storage.origin.Stream`."""
         url, shown = self._addresses.of_file(key), f"{self.url}/{key}"
         return open_file(self._client(), url, start, stop, etag, address=shown)
 
+    def place(self, key: str) -> Place:
+        """Return where a file can be asked for; see `laion_fmri.storage.origin.Origin`."""
+        return Place(self._addresses.of_file(key), f"{self.url}/{key}")
+
     def stop(self) -> None:
-        """Break what is under way; see `laion_fmri.storage.origin.Origin`."""
+        """Break what is under way."""
         self._client().stop()
 
 

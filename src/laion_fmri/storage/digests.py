@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from threading import Lock
 from typing import Protocol
@@ -13,9 +13,13 @@ from typing import Protocol
 from laion_fmri.storage.pieces import Span
 
 try:
-    from isal.isal_zlib import crc32
+    from isal.isal_zlib import crc32, crc32_combine
+
+    _COMBINES = True
 except ImportError:
     from zlib import crc32
+
+    _COMBINES = False
 
 _READ = 1 << 20
 _MD5 = re.compile('"([0-9a-f]{32})"')
@@ -77,10 +81,24 @@ def file_digest(path: Path, algorithm: str) -> str:
     return digest.hexdigest()
 
 
-class Digest:
-    """The checksum of what is written into a file.
+class Digest(Protocol):
+    """The checksum of what is written into a file, its parts in any order."""
 
-    Bytes that come in order are taken as they come; those that came before their turn are read from the file.
+    def restart(self) -> None:
+        """Forget everything."""
+
+    def add(self, place: int, data: bytes | memoryview) -> None:
+        """Take bytes that were written at a place."""
+
+    def catch_up(self, done: Iterable[Span]) -> None:
+        """Take what is written without gaps, if that is still to be done."""
+
+    def finish(self, size: int) -> str:
+        """Return the checksum of a file that is whole, as hexadecimal digits."""
+
+
+def new_digest(algorithm: str, fd: int) -> Digest:
+    """Return the computation of the checksum of a file.
 
     Parameters
     ----------
@@ -88,6 +106,17 @@ class Digest:
         Name of the checksum.
     fd : int
         The file, open for reading.
+    """
+    return DigestOfParts(fd) if algorithm == "crc32" and _COMBINES else DigestInOrder(algorithm, fd)
+
+
+class DigestInOrder:
+    """A checksum that takes bytes in order: as they come, or, where they came before their turn, from the file.
+
+    Parameters
+    ----------
+    algorithm, fd
+        As of `new_digest`.
     """
 
     def __init__(self, algorithm: str, fd: int) -> None:
@@ -121,15 +150,57 @@ class Digest:
 
     def _read(self, done: Iterable[Span]) -> None:
         for start, stop in done:
-            while start <= self._place < stop:
-                data = os.pread(self._fd, min(_READ, stop - self._place), self._place)
-                if not data:
-                    raise OSError(f"the file ends at byte {self._place} while it is being written")
-                self._hash.update(data)
-                self._place += len(data)
+            if start <= self._place < stop:
+                for data in _bytes_of(self._fd, self._place, stop):
+                    self._hash.update(data)
+                    self._place += len(data)
 
     def finish(self, size: int) -> str:
         """Return the checksum of a file that is whole, as hexadecimal digits."""
         with self._lock:
             self._read([(0, size)])
         return self._hash.hexdigest()
+
+
+class DigestOfParts:
+    """The CRC-32, whose parts are put together at the end; only what nobody took while it came is read from the file.
+
+    Parameters
+    ----------
+    fd : int
+        The file, open for reading.
+    """
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+        self.restart()
+
+    def restart(self) -> None:
+        """Forget everything."""
+        self._parts: dict[int, tuple[int, int]] = {}  # where each part ends: where it starts, and its checksum
+
+    def add(self, place: int, data: bytes | memoryview) -> None:
+        """Take bytes that were written at a place."""
+        start, value = self._parts.pop(place, (place, 0))
+        self._parts[place + len(data)] = start, crc32(data, value)
+
+    def catch_up(self, done: Iterable[Span]) -> None:
+        """Do nothing: no part waits for its turn."""
+
+    def finish(self, size: int) -> str:
+        """Return the checksum of a file that is whole, as hexadecimal digits."""
+        whole = place = 0
+        for stop, (start, value) in [*sorted(self._parts.items()), (size, (size, 0))]:
+            for data in _bytes_of(self._fd, place, start):
+                whole = crc32(data, whole)
+            whole, place = crc32_combine(whole, value, stop - start), stop
+        return f"{whole:08x}"
+
+
+def _bytes_of(fd: int, place: int, stop: int) -> Iterator[bytes]:
+    while place < stop:
+        data = os.pread(fd, min(_READ, stop - place), place)
+        if not data:
+            raise OSError(f"the file ends at byte {place} while it is being written")
+        yield data
+        place += len(data)

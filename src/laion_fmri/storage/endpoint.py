@@ -13,7 +13,7 @@ from urllib.parse import quote, urlencode, urlsplit
 
 from laion_fmri.catalog.remotes import S3Remote
 from laion_fmri.errors import RemoteError
-from laion_fmri.storage.http import is_this_machine
+from laion_fmri.storage.hosts import is_this_machine
 
 _VARIABLES = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
 _GOOD_FOR = 3600  # seconds

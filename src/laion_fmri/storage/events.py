@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from laion_fmri.errors import LaionFMRIError
+from laion_fmri.storage.draft import Pulled
 from laion_fmri.storage.plan import PlannedFile
-from laion_fmri.storage.pull import Pulled
 
 
 @dataclass(frozen=True)

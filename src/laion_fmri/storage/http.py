@@ -11,7 +11,6 @@ import logging
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from ipaddress import ip_address
 from threading import Event, Lock
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
@@ -19,6 +18,7 @@ from urllib.parse import urljoin, urlsplit
 from laion_fmri.errors import RemoteError, StoppedError
 from laion_fmri.storage import retry
 from laion_fmri.storage.answer import Answer, shown, told
+from laion_fmri.storage.hosts import allowed
 from laion_fmri.storage.lines import Lines
 from laion_fmri.storage.online import refuse_offline
 from laion_fmri.storage.surroundings import new_manager, proxy_for, tls_context
@@ -115,7 +115,7 @@ class Http:
         self, method: str, place: str, address: str, headers: Mapping[str, str], json: object
     ) -> tuple[BaseHTTPResponse, str]:
         for _ in range(_REDIRECTS + 1):
-            self._allow(place, address)
+            allowed(place, address, self._hosts)
             host = "{0.scheme}://{0.netloc}".format(urlsplit(place))
             with told(address, host, reading=False):
                 if self.stopped.is_set():
@@ -165,40 +165,6 @@ class Http:
         manager = new_manager(proxy, self._connections, tls_context() if tls else None)
         manager.pool_classes_by_scheme = self._lines.pools()
         return manager
-
-    def _allow(self, place: str, address: str) -> None:
-        scheme, host = _scheme_and_host(place)
-        if host not in self._hosts:
-            other = host or shown(place)
-            raise RemoteError(f"{address} leads to {other}, which is none of the hosts that may be asked")
-        if scheme != "https" and not (scheme == "http" and is_this_machine(host)):
-            raise RemoteError(f"{address} leads to {host} over {scheme}; only https is safe on a network")
-
-
-def _scheme_and_host(url: str) -> tuple[str, str]:
-    """Return where requests will go for an address; other parsers see other hosts in some."""
-    from urllib3.exceptions import LocationParseError
-    from urllib3.util import parse_url
-
-    try:
-        parts = parse_url(url)
-    except LocationParseError:
-        return "", ""
-    return (parts.scheme, (parts.host or "").strip("[]")) if parts.scheme else ("", "")
-
-
-def is_this_machine(host: str) -> bool:
-    """Tell whether a host is this machine itself.
-
-    Examples
-    --------
-    >>> is_this_machine("127.0.0.1"), is_this_machine("example.org")
-    (True, False)
-    """
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _hide_queries(record: logging.LogRecord) -> bool:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
+
+from laion_fmri.errors import RemoteError
+from laion_fmri.storage.hosts import allowed
 
 
 @dataclass(frozen=True)
@@ -33,23 +36,15 @@ class Body:
     etag: str | None = None
 
 
-class Origin(Protocol):
-    """Something that gives the bytes of files, to several threads at once.
-
-    Attributes
-    ----------
-    etag_is_md5 : bool
-        Whether an ETag of 32 hexadecimal digits is the MD5 of the file.
-    """
-
-    etag_is_md5: bool
+class Stream(Protocol):
+    """Something whose files can be read as they come, by several threads at once."""
 
     def open(
         self, key: str, start: int = 0, stop: int | None = None, etag: str | None = None
     ) -> AbstractContextManager[Body]:
         """Ask for the bytes of a file and give the answer; the connection is let go at the end of the block.
 
-        The origin tries once and follows no address of its own making: trying again is for the transfer.
+        It tries once: trying again is for the caller.
 
         Parameters
         ----------
@@ -68,8 +63,6 @@ class Origin(Protocol):
             If there is no such file.
         ChangedError
             If it has another version than the one that is wanted.
-        ExpiredError
-            If the address that was used is no longer valid; the next call uses a new one.
         PassingError
             If trying again may help. The iterator raises it too, where the connection breaks or ends early.
         RemoteError
@@ -77,6 +70,75 @@ class Origin(Protocol):
         """
         ...
 
-    def stop(self) -> None:
-        """Break what is under way, for other threads too; nothing can be opened any more."""
+
+class Place(NamedTuple):
+    """Where a file can be asked for.
+
+    Attributes
+    ----------
+    url : str
+        The address, which may hold a secret.
+    address : str
+        What errors call it.
+    """
+
+    url: str
+    address: str
+
+
+class Origin(Protocol):
+    """Where a transfer gets its files.
+
+    Attributes
+    ----------
+    etag_is_md5 : bool
+        Whether an ETag of 32 hexadecimal digits is the MD5 of the file.
+    """
+
+    etag_is_md5: bool
+
+    def place(self, key: str) -> Place:
+        """Return where a file can be asked for now.
+
+        Raises
+        ------
+        OfflineError
+            If the network may not be used.
+        PassingError
+            If that cannot be said at the moment.
+        RemoteError
+            If it cannot be said at all.
+        """
         ...
+
+    def follow(self, url: str, address: str) -> str:
+        """Return an address that an answer leads to; RemoteError where it may not be asked."""
+        ...
+
+    def works(self, place: Place) -> None:
+        """Note that an address gives its file."""
+        ...
+
+    def meaning(self, place: Place, error: RemoteError) -> RemoteError:
+        """Return what it means that a request ended with an error."""
+        ...
+
+
+class SteadyOrigin:
+    """What is common to origins whose addresses stay good; see `Origin`."""
+
+    @property
+    def hosts(self) -> Collection[str]:
+        """Hosts that may be asked."""
+        raise NotImplementedError
+
+    def follow(self, url: str, address: str) -> str:
+        """Return an address that an answer leads to, if its host may be asked."""
+        return allowed(url, address, self.hosts)
+
+    def works(self, place: Place) -> None:
+        """Do nothing: addresses always work."""
+
+    def meaning(self, place: Place, error: RemoteError) -> RemoteError:
+        """Return an error as it is."""
+        return error

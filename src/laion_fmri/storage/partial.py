@@ -61,6 +61,11 @@ class Partial:
         if logged:
             system.lock(self.fd)
 
+    @property
+    def kept(self) -> int:
+        """Bytes that are finished."""
+        return sum(stop - start for start, stop in self.done)
+
     def write(self, data: bytes | memoryview, place: int) -> None:
         """Write bytes at a place."""
         system.write(self.fd, data, place)

@@ -1,65 +1,35 @@
-"""One file: from its origin to its final path, whole and checked, or not at all."""
+"""One file under way: which of its parts are asked for when, what becomes of their answers, and how it ends.
+
+Nothing here waits: `Pull.begin`, `Pull.finish` and `Pull.publish` are work for the disk, which others run beside.
+"""
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import suppress
 from pathlib import Path
 from threading import Event
 
 from laion_fmri.errors import ChangedError, ExpiredError, PassingError, RemoteError, StoppedError
-from laion_fmri.storage import pieces, retry, sniff, system
-from laion_fmri.storage.digests import Digest, md5_of
-from laion_fmri.storage.gauge import Gauge
-from laion_fmri.storage.origin import Body, Origin
+from laion_fmri.storage import pieces, retry, system
+from laion_fmri.storage.draft import Draft, Pulled, WrongError
+from laion_fmri.storage.folders import Folders
 from laion_fmri.storage.partial import Partial, take_over, version_of
 from laion_fmri.storage.pieces import Span
 from laion_fmri.storage.plan import PlannedFile
+from laion_fmri.storage.web_file import Part
 
 AGAIN = "run the same again"
 
 
-@dataclass(frozen=True)
-class Told:
-    """What a pull tells while it runs, in bytes.
-
-    Attributes
-    ----------
-    came, kept, lost : callable
-        Bytes that came over the wire; that an earlier run had left; that have to come again.
-    """
-
-    came: Callable[[int], None]
-    kept: Callable[[int], None]
-    lost: Callable[[int], None]
-
-
-@dataclass(frozen=True)
-class Pulled:
-    """A file that is at its final path.
-
-    Attributes
-    ----------
-    algorithm, digest : str
-        Its checksum.
-    mtime_ns : int
-        When it was written.
-    """
-
-    algorithm: str
-    digest: str
-    mtime_ns: int
-
-
-class _Cursor:
-    """Where one stream of bytes is: what it began with, where it goes on, where it ends."""
+class Cursor:
+    """Where a part of a file is: its bounds, the next byte, and when it may be asked for."""
 
     def __init__(self, span: Span) -> None:
         self.start, self.stop = span
-        self.place = self.start
+        self.place = self.best = self.start
+        self.failures = 0
+        self.due = 0.0
 
 
 class Pull:
@@ -69,209 +39,193 @@ class Pull:
     ----------
     file : PlannedFile
         What is fetched.
-    target : Path
-        Its final path, whose folder is there.
-    origin : Origin
-        Gives the bytes.
-    told : Told
-        Is told of bytes.
-    stop : Event
-        Ends it as soon as possible.
-    lanes : Executor
-        Runs the parts of a large file beside this thread.
+    etag_is_md5 : bool
+        Whether its remote names versions by the MD5 of their bytes.
+
+    Attributes
+    ----------
+    file : PlannedFile
+        The same.
+    etag : str, optional
+        Names the version of which all parts have to be.
+    is_large : bool
+        Whether it comes in parts, which a later run keeps.
+    resumed, came, lost : int
+        Bytes that were here from before, that came over the wire, that have to come again, since somebody asked.
+    error : Exception, optional
+        Why it cannot be had.
     """
 
-    def __init__(
-        self, file: PlannedFile, target: Path, origin: Origin, *, told: Told, stop: Event, lanes: ThreadPoolExecutor
-    ) -> None:
-        self._file = file
-        self._target = target
-        self._origin = origin
-        self._told = told
-        self._stop = stop
-        self._lanes = lanes
-        self._large = file.size > pieces.PIECE
-        self._etag = file.etag
-        self._md5 = md5_of(file.etag) if origin.etag_is_md5 and file.sha256 is None else None
-        self._spans: deque[Span] = deque()
-        self._futures: list[Future[None]] = []
-        self._broken = Event()
+    def __init__(self, file: PlannedFile, etag_is_md5: bool) -> None:
+        self.file = file
+        self.etag = file.etag
+        self.is_large = file.size > pieces.PIECE
+        self.resumed = self.came = self.lost = 0
+        self._kept = self._here = 0
+        self.error: Exception | None = None
+        self._etag_is_md5 = etag_is_md5
+        self._partial: Partial | None = None
+        self._waiting: deque[Cursor] = deque()
+        self._under_way: set[Cursor] = set()
         self._is_shared = False
 
-    def run(self) -> Pulled | None:
-        """Fetch the file; None where another process put it in place meanwhile.
+    # ------------------------------------------------------------ the disk
+
+    def begin(self, folders: Folders, stop: Event) -> bool:
+        """Make its private file, with what earlier runs left; False where another process put it in place.
 
         Raises
         ------
-        RemoteError
-            If it cannot be had. What is finished of a large file is kept for the next run, but not where it is wrong.
         OSError
             If it cannot be written.
         """
-        before = _stamp(self._target) if self._large else None
-        version = version_of(self._file.key, self._file.size, self._file.etag, self._file.sha256)
-        with self._partial(version) as partial:
-            if self._large and not take_over(partial, version, self._stop):
-                now = _stamp(self._target)
-                if now and now != before and now[1] == self._file.size:
-                    return None
-            kept = sum(stop - start for start, stop in partial.done)
-            self._told.kept(kept)
-            try:
-                return self._fetched(partial)
-            except _WrongError:
-                if not kept:
-                    raise
-            partial.restart()
-            self._broken.clear()
-            self._told.lost(self._file.size)
-            return self._fetched(partial)
+        target, size = folders.place(self.file.path), self.file.size
+        if self.file.here != size and (found := _stamp(target)) and found[1] == size:
+            self.resumed = size
+            return False
+        before = _stamp(target) if self.is_large else None
+        version = version_of(self.file.key, size, self.file.etag, self.file.sha256)
+        self._partial = Partial(target, version, logged=self.is_large)
+        if self.is_large and not take_over(self._partial, version, stop):
+            now = _stamp(target)
+            if now and now != before and now[1] == size:
+                return False
+        self.resumed = self._kept = self._here = self._partial.kept
+        self._plan()
+        return True
 
-    @contextmanager
-    def _partial(self, version: str) -> Iterator[Partial]:
-        partial = Partial(self._target, version, logged=self._large)
-        keep = False
-        try:
-            yield partial
-        except (_WrongError, ChangedError):
-            raise
-        except RemoteError:
-            keep = True
-            raise
-        finally:
-            partial.close(keep)
+    def _plan(self) -> None:
+        piece = pieces.PIECE if self.is_large else max(self.file.size, 1)
+        self._draft = Draft(self.file, self._whole, self._etag_is_md5)
+        self._waiting = deque(map(Cursor, pieces.missing(self.file.size, self._whole.done, piece)))
+        self._is_shared = False
 
-    def _fetched(self, partial: Partial) -> Pulled:
-        algorithm = "sha256" if self._file.sha256 else "md5" if self._md5 else "crc32"
-        digest = Digest(algorithm, partial.fd)
-        self._fill(partial, digest)
-        found, wanted = digest.finish(self._file.size), self._md5 or self._file.sha256
-        if wanted and found != wanted:
-            raise _WrongError(f"its {algorithm.upper()} is {found}, not {wanted}; nothing was kept, {AGAIN} later")
-        return Pulled(algorithm, found, partial.publish().st_mtime_ns)
+    @property
+    def _whole(self) -> Partial:
+        assert self._partial is not None, "it has begun"
+        return self._partial
+
+    def finish(self, start: int, stop: int) -> None:
+        """Note what is whole of a part; of a large file it is brought to the disk."""
+        self._draft.finish(start, stop)
+
+    def publish(self) -> Pulled:
+        """Bring the file to its final place.
+
+        Raises
+        ------
+        WrongError
+            If what came is not the file.
+        OSError
+            If it cannot be written.
+        """
+        return self._draft.publish()
+
+    def begin_anew(self) -> bool:
+        """Forget an error that comes of what an earlier run had left, and that; tell whether it was one."""
+        if not self._kept or not isinstance(self.error, WrongError):
+            return False
+        self.error = None
+        self.lost += self._here
+        self._kept = self._here = 0
+        self._under_way.clear()
+        self._whole.restart()
+        self._plan()
+        return True
+
+    def close(self) -> None:
+        """End it. What is finished of a large file is kept for a later run, but not where it is wrong."""
+        if self._partial is None:
+            return
+        with suppress(OSError):
+            for cursor in self._under_way:
+                self.finish(cursor.start, cursor.place)
+        wrong = isinstance(self.error, WrongError | ChangedError)
+        self._partial.close(keep=isinstance(self.error, RemoteError) and not wrong)
 
     # ------------------------------------------------------------ parts
 
-    def _fill(self, partial: Partial, digest: Digest) -> None:
-        piece = pieces.PIECE if self._large else max(self._file.size, 1)
-        self._spans = deque(pieces.missing(self._file.size, partial.done, piece))
-        try:
-            while self._spans:
-                self._part(self._spans.popleft(), partial, digest)
-        except BaseException as error:
-            self._broken.set()
-            raise self._reason(error) or error from None
-        else:
-            reason = self._reason(None)
-            if reason:
-                raise reason
-        finally:
-            self._futures, self._is_shared = [], False
+    @property
+    def is_whole(self) -> bool:
+        """Whether every part of it is here."""
+        return not self._under_way and not self._waiting
 
-    def _reason(self, mine: BaseException | None) -> BaseException | None:
-        """Wait for the other threads of this file; return why it failed, and not only that a thread was stopped."""
-        found = [mine, *(future.exception() for future in self._futures if not future.cancel())]
-        errors = [error for error in found if error is not None]
-        return min(errors, key=lambda error: isinstance(error, StoppedError), default=None)
+    def next(self, now: float) -> Cursor | None:
+        """Take the part that is to be asked for now, if there is one; the first shows whether others can be."""
+        if self.error or not self._waiting or self._waiting[0].due > now:
+            return None
+        if self._under_way and (not self._is_shared or len(self._under_way) >= pieces.LANES):
+            return None
+        cursor = self._waiting.popleft()
+        self._under_way.add(cursor)
+        return cursor
 
-    def _lane(self, partial: Partial, digest: Digest) -> None:
-        try:
-            while not self._broken.is_set():
-                self._part(self._spans.popleft(), partial, digest)
-        except IndexError:  # no part is left
-            return
-        except BaseException:
-            self._broken.set()
-            raise
+    def due(self) -> float | None:
+        """Return when its next part may be asked for; None where it waits for none."""
+        return None if self.error or not self._waiting else self._waiting[0].due
 
-    def _part(self, span: Span, partial: Partial, digest: Digest) -> None:
-        """Fetch a part, as often as it takes."""
-        cursor = _Cursor(span)
-        failures, best = 0, cursor.place
-        while cursor.place < cursor.stop:
-            try:
-                self._stream(cursor, partial, digest)
-            except RemoteError as error:
-                failures += 1
-                if cursor.place >= best + retry.PATIENCE.progress:
-                    failures, best = 1, cursor.place
-                self._pause(error, failures)
-            finally:
-                partial.finish(cursor.start, cursor.place)
-        digest.catch_up(partial.done)
-
-    def _pause(self, error: RemoteError, failures: int) -> None:
-        """Wait before the next try, or raise the error again; a link that has expired is replaced at once."""
-        if self._stop.is_set() or self._broken.is_set():
-            raise StoppedError(f"stopped; {AGAIN} to continue") from None
-        if isinstance(error, ExpiredError) and failures < retry.PATIENCE.tries:
-            return
-        seconds = retry.next_try(error, failures, retry.PATIENCE, system.chance())
-        if seconds is None:
-            raise error
-        system.wait(seconds, self._stop)
-
-    def _stream(self, cursor: _Cursor, partial: Partial, digest: Digest) -> None:
-        to_end = cursor.stop == self._file.size
-        stop = None if to_end and not cursor.place else cursor.stop
-        with self._origin.open(self._file.key, cursor.place, stop, self._etag) as body:
-            self._place(body, cursor, partial, digest)
-            self._etag = self._etag or body.etag
-            self._share(partial, digest)
-            gauge = Gauge()
-            for chunk in body.chunks:
-                if self._stop.is_set() or self._broken.is_set():
-                    raise StoppedError(f"stopped; {AGAIN} to continue")
-                self._take(chunk, cursor, partial, digest)
-                gauge.add(len(chunk))
-        if cursor.place < cursor.stop:
-            raise PassingError(
-                f"got {cursor.place - cursor.start:,} of {cursor.stop - cursor.start:,} bytes; {AGAIN} to continue"
-            )
-
-    def _share(self, partial: Partial, digest: Digest) -> None:
-        """When the first bytes come, let other threads ask for the other parts."""
-        if not self._is_shared:
-            self._is_shared = True
-            count = min(len(self._spans), pieces.LANES)
-            self._futures = [self._lanes.submit(self._lane, partial, digest) for _ in range(count)]
-
-    def _place(self, body: Body, cursor: _Cursor, partial: Partial, digest: Digest) -> None:
+    def place(self, part: Part, cursor: Cursor) -> None:
         """Check that an answer is what was asked for; take a whole file in place of its first part."""
-        size = self._file.size
-        if body.total not in (None, size):
-            raise ChangedError(f"it has {body.total:,} bytes now, not {size:,}; {AGAIN} to plan anew")
-        if body.start == cursor.place and body.stop in (None, cursor.stop):
-            return
-        if body.start or body.stop not in (None, size):
+        size = self.file.size
+        if part.total not in (None, size):
+            raise ChangedError(f"it has {part.total:,} bytes now, not {size:,}; {AGAIN} to plan anew")
+        if part.start != cursor.place or part.stop not in (None, cursor.stop):
+            self._take_whole(part, cursor)
+        self.etag = self.etag or part.etag
+        self._is_shared = True
+
+    def _take_whole(self, part: Part, cursor: Cursor) -> None:
+        if part.start or part.stop not in (None, self.file.size):
             raise RemoteError(
-                f"got bytes {body.start} to {body.stop} where {cursor.place} to {cursor.stop} were asked for; "
+                f"got bytes {part.start} to {part.stop} where {cursor.place} to {cursor.stop} were asked for; "
                 "nothing here can mend that, tell the owner of the server"
             )
-        if self._is_shared and self._large:
+        if self._is_shared and self.is_large:
             raise PassingError(f"the server gave the whole file where a part was asked for; {AGAIN}")
-        self._told.lost(sum(stop - start for start, stop in partial.done) or cursor.place)
-        partial.restart()
-        digest.restart()
-        self._spans.clear()
+        self._draft.restart()
+        self.lost += self._here
+        self._here = 0
+        self._waiting.clear()
         cursor.start = cursor.place = 0
-        cursor.stop = size
+        cursor.stop = self.file.size
 
-    def _take(self, chunk: bytes | memoryview, cursor: _Cursor, partial: Partial, digest: Digest) -> None:
-        if cursor.place + len(chunk) > cursor.stop:
-            raise _WrongError(f"got more than its {self._file.size:,} bytes; nothing was kept of it, {AGAIN} later")
-        partial.write(chunk, cursor.place)
-        if cursor.place < sniff.ENOUGH:
-            head = partial.head(min(sniff.ENOUGH, cursor.place + len(chunk)))
-            if why := sniff.mismatch(self._target.name, head):
-                raise _WrongError(f"{why}; nothing was kept of it, {AGAIN} later")
-        digest.add(cursor.place, chunk)
+    def take(self, chunk: bytes, cursor: Cursor) -> None:
+        """Write bytes that came of a part."""
+        self._draft.take(chunk, cursor.place, cursor.stop)
         cursor.place += len(chunk)
-        self._told.came(len(chunk))
+        self.came += len(chunk)
+        self._here += len(chunk)
+
+    def ended(self, cursor: Cursor, error: Exception | None, now: float) -> None:
+        """Take the end of a request: a part that is not whole is asked for again, as long as that may help."""
+        self._under_way.discard(cursor)
+        if error is None and cursor.place < cursor.stop:
+            error = PassingError(
+                f"got {cursor.place - cursor.start:,} of {cursor.stop - cursor.start:,} bytes; {AGAIN} to continue"
+            )
+        if error is None:
+            return
+        cursor.failures += 1
+        if cursor.place >= cursor.best + retry.PATIENCE.progress:
+            cursor.failures, cursor.best = 1, cursor.place
+        pause = _pause(error, cursor.failures)
+        if pause is None:
+            self.fail(error)
+        else:
+            cursor.due = now + pause
+            self._waiting.appendleft(cursor)
+
+    def fail(self, error: Exception) -> None:
+        """Give it up; that it was only stopped says less than any other reason."""
+        if self.error is None or isinstance(self.error, StoppedError):
+            self.error = error
 
 
-class _WrongError(RemoteError):
-    """What came is not the file."""
+def _pause(error: Exception, failures: int) -> float | None:
+    """Return the seconds before the next try; None for no other. A link that has expired is replaced at once."""
+    if isinstance(error, ExpiredError) and failures < retry.PATIENCE.tries:
+        return 0.0
+    return retry.next_try(error, failures, retry.PATIENCE, system.chance())
 
 
 def _stamp(path: Path) -> tuple[int, int, int] | None:

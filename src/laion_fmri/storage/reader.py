@@ -18,7 +18,7 @@ from laion_fmri.catalog.remotes import HttpsRemote, S3Remote
 from laion_fmri.errors import ChangedError, PassingError, RemoteError
 from laion_fmri.storage import retry, system
 from laion_fmri.storage.gauge import Gauge
-from laion_fmri.storage.origin import Body, Origin
+from laion_fmri.storage.origin import Body, Stream
 from laion_fmri.storage.plan import RemoteFile
 from laion_fmri.storage.remote import Client, client
 
@@ -183,12 +183,12 @@ def _from(path: RemotePath, place: int) -> Pieces:
         yield from pieces
 
 
-def each_piece(origin: Origin, file: RemoteFile, start: int, stop: int) -> Pieces:
+def each_piece(origin: Stream, file: RemoteFile, start: int, stop: int) -> Pieces:
     """Yield some bytes of a file as they come, each piece good until the next; closed early, it hangs up.
 
     Parameters
     ----------
-    origin : Origin
+    origin : Stream
         Gives the bytes.
     file : RemoteFile
         The file.

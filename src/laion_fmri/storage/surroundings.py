@@ -35,6 +35,15 @@ def tls_context() -> ssl.SSLContext:
     return context
 
 
+def authorities() -> tuple[bytes, str | None]:
+    """Return the certificates that `tls_context` trusts, as PEM, and the folder in which there may be more."""
+    named = next(filter(None, map(os.environ.get, _BUNDLES)), None)
+    context = tls_context()
+    folder = named if named and Path(named).is_dir() else None if named else ssl.get_default_verify_paths().capath
+    trusted = context.get_ca_certs(binary_form=True)
+    return "".join(map(ssl.DER_cert_to_PEM_cert, trusted)).encode(), folder
+
+
 def proxy_for(url: str) -> str:
     """Return the proxy of the environment for an address; none is ``""``."""
     from urllib.request import getproxies, proxy_bypass

@@ -8,32 +8,25 @@ from __future__ import annotations
 
 import errno
 import os
-import queue
 import time
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from threading import Event as Flag
 from typing import Any
 
 from laion_fmri.errors import (
     DataDirError,
-    DeniedError,
     LaionFMRIError,
     NoSpaceError,
-    RemoteError,
-    TooManyOpenError,
     UnreachableError,
 )
-from laion_fmri.storage import pieces, system
+from laion_fmri.storage.crew import Crew
 from laion_fmri.storage.disk import free_bytes
-from laion_fmri.storage.events import ENDS, Advanced, Denied, Done, Dropped, Event, Failed, Resumed, Started
+from laion_fmri.storage.draft import Pulled
+from laion_fmri.storage.events import Advanced, Done, Event, Failed
 from laion_fmri.storage.folders import Folders
 from laion_fmri.storage.origin import Origin
 from laion_fmri.storage.plan import Action, Plan, PlannedFile
-from laion_fmri.storage.pull import Pull, Pulled, Told
 from laion_fmri.storage.receipts import Journal, Receipt
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
@@ -72,10 +65,9 @@ def transfer(plan: Plan, origin: Origin, n_jobs: int = 1) -> Iterator[Event]:
         return
     root = Path(plan.data_dir)
     folders = Folders(root)
-    with Journal(root) as journal, _crew(n_jobs, origin) as crew:
-        crew.start(files, folders)
+    with Journal(root) as journal, closing(Crew(origin, folders, n_jobs)) as crew:
         unreachable = 0
-        for event in crew.events(len(files)):
+        for event in crew.events(files):
             if isinstance(event, Failed):
                 _end_of_all(event.error, plan)
                 unreachable = unreachable + 1 if isinstance(event.error, UnreachableError) else 0
@@ -147,98 +139,3 @@ def _no_more_files(folder: str) -> bool:
         found = os.statvfs(folder)
         return found.f_files > 0 and found.f_favail == 0
     return False
-
-
-class _Crew:
-    """The threads of a transfer, and what they tell."""
-
-    def __init__(self, n_jobs: int, origin: Origin) -> None:
-        self._n_jobs = n_jobs
-        self._origin = origin
-        self._told: queue.SimpleQueue[Event] = queue.SimpleQueue()
-        self._stop = Flag()
-        self._lost: UnreachableError | None = None
-        self._files = ThreadPoolExecutor(n_jobs, thread_name_prefix="transfer")
-        self._lanes = ThreadPoolExecutor(pieces.LANES, thread_name_prefix="lane")
-
-    def lose(self, error: Exception) -> None:
-        """Try no other file: the remote is not there any more."""
-        self._lost = UnreachableError(f"not tried, because others failed: {error}")
-
-    def start(self, files: Iterable[PlannedFile], folders: Folders) -> None:
-        """Fetch files, each as soon as a thread is free."""
-        left = deque(files)
-        for _ in range(min(self._n_jobs, len(left))):
-            self._files.submit(self._work, left, folders)
-
-    def _work(self, files: deque[PlannedFile], folders: Folders) -> None:
-        with suppress(IndexError):  # none is left
-            while not self._stop.is_set():
-                self._fetch(files.popleft(), folders)
-
-    def events(self, count: int) -> Iterator[Event]:
-        """Yield what happens until so many files have ended."""
-        while count:
-            event = self._told.get()
-            yield event
-            count -= isinstance(event, ENDS)
-
-    def end(self, early: bool) -> None:
-        """Wait for the threads; early, what they do is broken off."""
-        if early:
-            self._stop.set()
-            self._origin.stop()
-        self._files.shutdown(wait=True, cancel_futures=True)
-        self._lanes.shutdown(wait=True, cancel_futures=True)
-
-    def _fetch(self, file: PlannedFile, folders: Folders) -> None:
-        tell = self._told.put
-        if self._lost:
-            tell(Failed(file, self._lost))
-            return
-        tell(Started(file))
-        try:
-            tell(Done(file, self._pulled(file, folders, tell)))
-        except DeniedError as error:
-            tell(Denied(file, str(error)))
-        except OSError as error:
-            tell(Failed(file, error if isinstance(error, LaionFMRIError) else _explained(error, file)))
-        except Exception as error:  # a file that ends without an event would hang the queue
-            tell(Failed(file, RemoteError(f"{file.key}: {type(error).__name__}: {error}")))
-
-    def _pulled(self, file: PlannedFile, folders: Folders, tell: Callable[[Event], None]) -> Pulled | None:
-        target = folders.place(file.path)
-        if file.here != file.size and _size(target) == file.size:  # another process was faster
-            tell(Resumed(file, file.size))
-            return None
-        told = Told(
-            came=lambda count: tell(Advanced(file, count)),
-            kept=lambda count: tell(Resumed(file, count)) if count else None,
-            lost=lambda count: tell(Dropped(file, count)) if count else None,
-        )
-        return Pull(file, target, self._origin, told=told, stop=self._stop, lanes=self._lanes).run()
-
-
-@contextmanager
-def _crew(n_jobs: int, origin: Origin) -> Iterator[_Crew]:
-    """Give threads that are waited for, however the block ends."""
-    crew, early = _Crew(n_jobs, origin), True
-    try:
-        yield crew
-        early = False
-    finally:
-        crew.end(early)
-
-
-def _size(path: Path) -> int | None:
-    try:
-        return path.stat().st_size
-    except OSError:
-        return None
-
-
-def _explained(error: OSError, file: PlannedFile) -> OSError:
-    """Return an error of the system with what to do, where there is something to do."""
-    if error.errno in system.HANDLES:
-        return TooManyOpenError(f"{file.path}: {system.TOO_MANY_OPEN}")
-    return error

@@ -6,18 +6,40 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http import HTTPStatus
+from typing import NamedTuple
 
 from laion_fmri.errors import ChangedError, DeniedError, ExpiredError, GoneError, PassingError, RemoteError
-from laion_fmri.storage.answer import PASSING, Answer
+from laion_fmri.storage.answer import PASSING, Answer, Head
 from laion_fmri.storage.http import Http
 from laion_fmri.storage.origin import Body
 
-_ERROR_BYTES = 1 << 12
-_GIVEN = {HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT}
+ERROR_BYTES = 1 << 12
+GIVEN = {HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT}
 _ERRORS: dict[int, type[RemoteError]] = {404: GoneError, 410: GoneError, 412: ChangedError, 416: ChangedError}
 _DENIED = {401, 403}
 _SPAN = re.compile(r"bytes ([0-9]+)-([0-9]+)/([0-9]+)")
 _CODE = re.compile(rb"<Code>(\w{1,64})</Code>")
+
+
+class Part(NamedTuple):
+    """Which bytes of a file an answer gives.
+
+    Attributes
+    ----------
+    start : int
+        Place of the first of them in the file; 0 where the whole file comes instead of a part.
+    stop : int, optional
+        Place after the last of them, where the answer tells.
+    total : int, optional
+        Bytes of the whole file, where the answer tells.
+    etag : str, optional
+        Names the version of the file, where the answer tells; quoted, as on the wire.
+    """
+
+    start: int
+    stop: int | None
+    total: int | None
+    etag: str | None
 
 
 @contextmanager
@@ -35,12 +57,8 @@ def open_file(
     if start or stop is not None:
         headers["Range"] = f"bytes={start}-{'' if stop is None else stop - 1}"
     with asked(http, "GET", url, headers, address) as answer:
-        found = etag_of(answer)
-        if etag and found and found != etag:
-            raise ChangedError(_changed(answer.address))
-        if not etag or found != etag:  # a version by its name comes as it is stored, whatever is said of its encoding
-            require_plain(answer)
-        yield Body(answer.chunks(), *_place(answer), found)
+        part = part_of(answer, etag)
+        yield Body(answer.chunks(), part.start, part.stop, part.total, part.etag)
 
 
 @contextmanager
@@ -49,51 +67,71 @@ def asked(
 ) -> Iterator[Answer]:
     """Give an answer that is the file as it stands, or a part of it."""
     with http.ask(method, url, headers, address=address) as answer:
-        if answer.status not in _GIVEN:
-            raise _refusal(answer)
+        if answer.status not in GIVEN:
+            raise refusal(answer, answer.start(ERROR_BYTES))
         yield answer
 
 
-def require_plain(answer: Answer) -> None:
+def part_of(head: Head, etag: str | None) -> Part:
+    """Return which bytes of a file an answer gives.
+
+    Parameters
+    ----------
+    head : Head
+        That of an answer that gives some.
+    etag : str, optional
+        The version that is wanted.
+
+    Raises
+    ------
+    ChangedError
+        If they are of another version.
+    RemoteError
+        If it does not say, or something on the way has compressed the file.
+    """
+    found = etag_of(head)
+    if etag and found and found != etag:
+        raise ChangedError(_changed(head.address))
+    if not etag or found != etag:  # a version by its name comes as it is stored, whatever is said of its encoding
+        require_plain(head)
+    if head.status == HTTPStatus.OK:
+        length = head.headers.get("content-length", "")
+        size = int(length) if length.isdecimal() else None
+        return Part(0, size, size, found)
+    span = _SPAN.fullmatch(head.headers.get("content-range", ""))
+    if span is None:
+        raise RemoteError(f"{head.address}: the server does not say which part of the file it gives")
+    return Part(int(span[1]), int(span[2]) + 1, int(span[3]), found)
+
+
+def require_plain(head: Head) -> None:
     """Raise RemoteError where something on the way has compressed the file."""
-    encoding = answer.headers.get("Content-Encoding", "identity")
+    encoding = head.headers.get("content-encoding", "identity")
     if encoding != "identity":
-        raise RemoteError(f"{answer.address}: the server sends {encoding}, which was not asked for")
+        raise RemoteError(f"{head.address}: the server sends {encoding}, which was not asked for")
 
 
-def etag_of(answer: Answer) -> str | None:
+def etag_of(head: Head) -> str | None:
     """Return the name of the version of a file; none where it names several that are alike."""
-    etag = answer.headers.get("ETag", "")
+    etag = head.headers.get("etag", "")
     return etag if etag.startswith('"') else None
 
 
-def _refusal(answer: Answer) -> RemoteError:
-    body = answer.start(_ERROR_BYTES)
+def refusal(head: Head, body: bytes) -> RemoteError:
+    """Return the error for an answer that gives nothing of a file; the first bytes of its body may say why."""
     code = _CODE.search(body)
-    status = f"{answer.status} {code[1].decode() if code else answer.reason}"
-    told = f"{answer.address}: the server answered {status}"
-    if answer.status in _DENIED:
+    status = f"{head.status} {code[1].decode() if code else head.reason}"
+    told = f"{head.address}: the server answered {status}"
+    if head.status in _DENIED:
         if b"expired" in body.lower():
-            return ExpiredError(f"{answer.address}: the link has expired; run the same again to continue")
-        return DeniedError(f"Access denied: {answer.address}")
-    if answer.status in PASSING:
-        return PassingError(f"{told}; run the same again later", answer.retry_after)
-    if answer.status == HTTPStatus.PRECONDITION_FAILED:
-        return ChangedError(_changed(answer.address))
-    return _ERRORS.get(answer.status, RemoteError)(told)
+            return ExpiredError(f"{head.address}: the link has expired; run the same again to continue")
+        return DeniedError(f"Access denied: {head.address}")
+    if head.status in PASSING:
+        return PassingError(f"{told}; run the same again later", head.retry_after)
+    if head.status == HTTPStatus.PRECONDITION_FAILED:
+        return ChangedError(_changed(head.address))
+    return _ERRORS.get(head.status, RemoteError)(told)
 
 
 def _changed(address: str) -> str:
     return f"{address}: the file changed since the download was planned; run the same again to plan anew"
-
-
-def _place(answer: Answer) -> tuple[int, int | None, int | None]:
-    """Return the first byte of an answer, the one after its last, and how many the whole file has."""
-    if answer.status == HTTPStatus.OK:
-        length = answer.headers.get("Content-Length", "")
-        size = int(length) if length.isdecimal() else None
-        return 0, size, size
-    span = _SPAN.fullmatch(answer.headers.get("Content-Range", ""))
-    if span is None:
-        raise RemoteError(f"{answer.address}: the server does not say which part of the file it gives")
-    return int(span[1]), int(span[2]) + 1, int(span[3])

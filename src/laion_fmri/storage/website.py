@@ -14,8 +14,8 @@ from urllib.parse import quote, urlsplit
 from laion_fmri.catalog.remotes import HttpsRemote
 from laion_fmri.errors import GoneError, RemoteError
 from laion_fmri.storage.http import Http
-from laion_fmri.storage.origin import Body
-from laion_fmri.storage.pieces import LANES
+from laion_fmri.storage.online import refuse_offline
+from laion_fmri.storage.origin import Body, Place, SteadyOrigin
 from laion_fmri.storage.plan import RemoteFile
 from laion_fmri.storage.retry import persist
 from laion_fmri.storage.web_file import asked, etag_of, open_file, require_plain
@@ -23,7 +23,7 @@ from laion_fmri.storage.web_file import asked, etag_of, open_file, require_plain
 _ASKED_AT_ONCE = 8
 
 
-class Website:
+class Website(SteadyOrigin):
     """The web server of a remote.
 
     Parameters
@@ -37,8 +37,14 @@ class Website:
     def __init__(self, remote: HttpsRemote, connections: int = 1) -> None:
         self.url = (os.environ.get(remote.variable) or remote.url).rstrip("/")
         own = (urlsplit(url).hostname for url in (self.url, remote.url))
-        self._http = Http([*filter(None, own), *remote.hosts], max(_ASKED_AT_ONCE, connections + LANES))
+        self._hosts = frozenset([*filter(None, own), *remote.hosts])
+        self._http = Http(self._hosts, max(_ASKED_AT_ONCE, connections))
         self.etag_is_md5 = False
+
+    @property
+    def hosts(self) -> frozenset[str]:
+        """Hosts that may be asked: its own, and those that it may lead to."""
+        return self._hosts
 
     def files(self, keys: Iterable[str]) -> Iterator[RemoteFile]:
         """Yield those of some files that are there.
@@ -70,12 +76,14 @@ class Website:
     def open(
         self, key: str, start: int = 0, stop: int | None = None, etag: str | None = None
     ) -> AbstractContextManager[Body]:
-        """Give the bytes of a file; see `laion_fmri.storage.origin.Origin`."""
+        """Give the bytes of a file; see `laion_fmri.storage.origin.Stream`."""
         return open_file(self._http, self._address(key), start, stop, etag)
 
-    def stop(self) -> None:
-        """Break what is under way; see `laion_fmri.storage.origin.Origin`."""
-        self._http.stop()
+    def place(self, key: str) -> Place:
+        """Return where a file can be asked for; see `laion_fmri.storage.origin.Origin`."""
+        address = self._address(key)
+        refuse_offline(address)
+        return Place(self.follow(address, address), address)
 
     def _address(self, key: str) -> str:
         return f"{self.url}/{quote(key)}"

@@ -1,0 +1,238 @@
+"""Requests for files, many under way at once on one thread, through libcurl.
+
+Nothing is decided here: what comes is handed on, errors by what helps against them. Proxies and certificates are those
+of the environment, as of `laion_fmri.storage.surroundings`; certificates are always checked, no redirect is followed,
+no password (``~/.netrc``) is sent.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+from urllib.parse import urlsplit
+
+import pycurl
+
+from laion_fmri.errors import PassingError, RemoteError, TooManyOpenError, UnreachableError
+from laion_fmri.storage import retry, system
+from laion_fmri.storage.answer import Head, shown
+from laion_fmri.storage.surroundings import authorities, proxy_for
+
+_log = logging.getLogger(__name__)
+
+_BUFFER = 1 << 19
+_NAP = 0.01  # seconds, where there is nothing to wait for yet: a name is being looked up
+_ABORT = -1
+
+_UNREACHABLE = {
+    pycurl.E_COULDNT_RESOLVE_PROXY,
+    pycurl.E_COULDNT_RESOLVE_HOST,
+    pycurl.E_COULDNT_CONNECT,
+    97,  # CURLE_PROXY, which pycurl does not name
+}
+_NO_ADDRESS = {pycurl.E_URL_MALFORMAT, pycurl.E_UNSUPPORTED_PROTOCOL}
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is asked for.
+
+    Attributes
+    ----------
+    url : str
+        The address. What stands behind its ``?`` may be a secret, and shows nowhere.
+    address : str
+        What errors call it.
+    headers : mapping of str to str
+        Sent along.
+    """
+
+    url: str
+    address: str
+    headers: Mapping[str, str]
+
+
+class Listener(Protocol):
+    """What an answer is handed to. Where it raises, the request ends with that error."""
+
+    def head(self, head: Head) -> None:
+        """Take the head of the answer, before its body."""
+
+    def body(self, chunk: bytes) -> None:
+        """Take the next bytes of the body."""
+
+    def ended(self, error: Exception | None) -> None:
+        """Take the end: whole as announced, or why not."""
+
+
+class Wire:
+    """Requests that are under way, and the connections that are kept between them.
+
+    Parameters
+    ----------
+    places : int
+        Most requests at once.
+    """
+
+    def __init__(self, places: int) -> None:
+        self._multi = pycurl.CurlMulti()
+        self._multi.setopt(pycurl.M_MAXCONNECTS, places)
+        self._idle: list[pycurl.Curl] = []
+        self._calls: dict[pycurl.Curl, _Call] = {}
+        self._ways: dict[str, dict[int, object]] = {}
+
+    def __len__(self) -> int:
+        return len(self._calls)
+
+    def ask(self, request: Request, listener: Listener) -> None:
+        """Begin a request."""
+        curl = self._idle.pop() if self._idle else _new_handle()
+        host = "{0.scheme}://{0.netloc}".format(urlsplit(request.url))
+        if host not in self._ways:
+            self._ways[host] = _way(request.url)
+        for option, value in self._ways[host].items():
+            curl.setopt(option, value)
+        call = self._calls[curl] = _Call(request, host, listener)
+        curl.setopt(pycurl.URL, request.url)
+        curl.setopt(pycurl.HTTPHEADER, [f"{name}: {value}" for name, value in request.headers.items()])
+        curl.setopt(pycurl.HEADERFUNCTION, call.line)
+        curl.setopt(pycurl.WRITEFUNCTION, call.body)
+        curl.setopt(pycurl.CONNECTTIMEOUT_MS, int(min(retry.PATIENCE.connect, retry.PATIENCE.silence) * 1000))
+        self._multi.add_handle(curl)
+
+    def step(self, seconds: float) -> None:
+        """Hand on what has come; where that is nothing, wait for it, but no longer than so many seconds."""
+        self._multi.perform()
+        _, whole, broken = self._multi.info_read(len(self._calls))
+        for curl in whole:
+            self._end(curl, None)
+        for curl, code, _ in broken:
+            self._end(curl, self._calls[curl].why(code, curl.getinfo(pycurl.OS_ERRNO)))
+        for curl, call in list(self._calls.items()):
+            if call.is_silent():
+                self._end(curl, call.broke("silence"))
+        if self._calls and not whole and not broken:
+            due = self._multi.timeout()
+            if self._multi.select(min(seconds, due / 1000) if due >= 0 else seconds) < 0:
+                time.sleep(_NAP)
+
+    def _end(self, curl: pycurl.Curl, error: Exception | None) -> None:
+        call = self._calls.pop(curl)
+        self._multi.remove_handle(curl)
+        self._idle.append(curl)
+        call.end(error)
+
+    def drop(self, which: Callable[[Listener], bool]) -> None:
+        """Break off the requests of some listeners; they are not told."""
+        for curl in [curl for curl, call in self._calls.items() if which(call.listener)]:
+            del self._calls[curl]
+            self._multi.remove_handle(curl)
+            self._idle.append(curl)
+
+    def close(self) -> None:
+        """Break off what is under way."""
+        self.drop(lambda _: True)
+        self._multi.close()
+
+
+def _new_handle() -> pycurl.Curl:
+    curl = pycurl.Curl()
+    curl.setopt(pycurl.NOSIGNAL, 1)
+    curl.setopt(pycurl.BUFFERSIZE, _BUFFER)
+    curl.setopt(pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_1_1)
+    curl.setopt(pycurl.PROTOCOLS, pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS)
+    return curl
+
+
+def _way(url: str) -> dict[int, object]:
+    """Return how a host is reached: through which proxy, and whose certificates are trusted."""
+    proxy = proxy_for(url)
+    way: dict[int, object] = {pycurl.PROXY: proxy, pycurl.NOPROXY: ""}
+    if url.startswith("https:") or proxy.startswith("https:"):
+        certificates, folder = authorities()
+        way |= {pycurl.CAINFO_BLOB: certificates, pycurl.PROXY_CAINFO_BLOB: certificates}
+        way |= {pycurl.CAPATH: folder} if folder else {}
+    return way
+
+
+class _Call:
+    """A request that is under way."""
+
+    def __init__(self, request: Request, host: str, listener: Listener) -> None:
+        self._request = request
+        self._host = host
+        self.listener = listener
+        self._lines: list[bytes] = []
+        self._is_judged = False
+        self._error: BaseException | None = None
+        self._heard = system.clock()
+
+    def line(self, data: bytes) -> int | None:
+        """Take a line of the head, from libcurl."""
+        self._heard = system.clock()
+        if data.startswith(b"HTTP/"):
+            self._lines.clear()
+        self._lines.append(data)
+        return None
+
+    def body(self, data: bytes) -> int | None:
+        """Take bytes of the body, from libcurl."""
+        self._heard = system.clock()
+        try:
+            self._judge()
+            self.listener.body(data)
+        except BaseException as error:
+            self._error = error
+            return _ABORT
+        return None
+
+    def _judge(self) -> None:
+        if not self._is_judged:
+            self._is_judged = True
+            head = Head.of_lines(self._lines, self._request.address)
+            _log.debug("GET %s: %d %s", shown(self._request.url), head.status, head.reason)
+            self.listener.head(head)
+
+    def is_silent(self) -> bool:
+        """Tell whether nothing has come for too long."""
+        return system.clock() - self._heard > retry.PATIENCE.silence
+
+    def end(self, error: Exception | None) -> None:
+        """Tell the listener that it is over."""
+        if self._error is None and error is None:
+            try:
+                self._judge()
+            except Exception as own:
+                self._error = own
+        if self._error is not None and not isinstance(self._error, Exception):
+            raise self._error  # the process is to end
+        self.listener.ended(self._error or error)
+
+    def broke(self, how: str) -> PassingError:
+        """Return the error for a connection that broke."""
+        return PassingError(
+            f"{self._request.address}: the connection to {self._host} broke ({how}); run the same again to continue"
+        )
+
+    def why(self, code: int, number: int) -> Exception:
+        """Return the error for what libcurl says, and the system."""
+        address, host = self._request.address, self._host
+        if number in system.HANDLES and not self._lines:
+            return TooManyOpenError(f"{address}: {system.TOO_MANY_OPEN}")
+        if code in _UNREACHABLE or (code == pycurl.E_OPERATION_TIMEDOUT and not self._lines):
+            return UnreachableError(
+                f"{address}: cannot reach {host}; check the network and the proxy, then run the same again"
+            )
+        if code == pycurl.E_PEER_FAILED_VERIFICATION:
+            return RemoteError(
+                f"{address}: the certificate of {host} is not trusted here; if a proxy of your institution signs for "
+                "it, name its certificates in REQUESTS_CA_BUNDLE"
+            )
+        if code == pycurl.E_SSL_CONNECT_ERROR:
+            return RemoteError(f"{address}: {host} does not speak TLS as it should; check the address and the proxy")
+        if code in _NO_ADDRESS:
+            return RemoteError(f"{address}: {host} cannot be asked: it is no address; check it, and the proxy")
+        return self.broke(f"libcurl {code}")
