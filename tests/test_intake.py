@@ -48,6 +48,30 @@ def test_plain_intake_opens_lists_and_browses_without_importing_the_package_or_n
     assert done.returncode == 0, done.stderr
 
 
+def test_sources_that_several_threads_make_at_once_in_a_new_process_are_whole(tmp_path, cat):
+    kept = tmp_path / "betas.pickle"
+    kept.write_bytes(pickle.dumps(cat.betas(subject="03")))
+    done = run_python(
+        f"""
+        import pickle
+        from concurrent.futures import ThreadPoolExecutor
+        from pathlib import Path
+        from threading import Barrier
+        whole, together = Path({str(kept)!r}).read_bytes(), Barrier(8)
+
+        def make(_):
+            together.wait()
+            return pickle.loads(whole).describe()
+
+        with ThreadPoolExecutor(8) as pool:
+            first, *others = pool.map(make, range(8))
+        assert first["selection"] == {{"subject": ["03"]}}, first
+        assert others == [first] * 7
+        """
+    )
+    assert done.returncode == 0, done.stderr
+
+
 def test_reading_in_a_process_that_never_imports_the_package(here):
     done = run_python(
         """

@@ -7,11 +7,23 @@ from pathlib import Path as File
 
 from pydantic import ValidationError
 
+from laion_fmri.catalog.entities import Strict
 from laion_fmri.catalog.lines import Lines, Path, Problem, read_yaml
 from laion_fmri.catalog.messages import pydantic_problems
 from laion_fmri.catalog.models import CatalogFile
 from laion_fmri.catalog.references import reference_problems
 from laion_fmri.errors import CatalogError
+
+
+def _build(models: Iterable[type[Strict]]) -> None:
+    for model in models:
+        model.model_rebuild()
+        _build(model.__subclasses__())
+
+
+# What the models put off is built here, where it is needed, and at once: some versions of pydantic build it wrongly
+# in several threads, and an import is one.
+_build(Strict.__subclasses__())
 
 
 def read_catalog(path: File, loaders: Collection[str] | None = None) -> CatalogFile:
