@@ -1,15 +1,18 @@
 """Faults on the wire: every answer that a bucket, a proxy or a cable may give, and what is on disk afterwards."""
 
 import gzip
+import json
 import shutil
 import socket
+import zlib
 from dataclasses import replace
 from email.utils import formatdate
+from pathlib import Path
 from time import time
 
 import pytest
 
-from fault_bucket import LARGE, OBJECTS, OTHER, PAGE, PIECE, PIECES, SMALL, fetched, holds, place, unfinished
+from fault_bucket import LARGE, OBJECTS, OTHER, PAGE, PIECE, PIECES, SMALL, fetched, has, holds, place, unfinished
 from fault_kinds import Fault
 from fault_server import error
 from laion_fmri.download import download
@@ -130,6 +133,19 @@ def test_a_large_file_is_continued_where_the_last_run_ended(faulty, data_dir):
 
 
 # ---------------------------------------------------------------- N2: no connection at all
+
+
+@pytest.mark.parametrize("is_continued", [False, True])
+def test_the_checksum_of_a_file_without_one_is_that_of_its_bytes_in_whatever_order_they_came(
+    faulty, data_dir, is_continued
+):
+    faulty.versions[LARGE] = '"0123456789abcdef0123456789abcdef-5"'
+    faulty.faults[LARGE] = [Fault.close_at(3 * PIECE + 100)] * (3 if is_continued else 1)
+    assert fetched()[0].complete is not is_continued
+    assert fetched()[0].complete
+    lines = [json.loads(line) for file in Path(data_dir).rglob("*.jsonl") for line in file.read_text().splitlines()]
+    (receipt,) = (line for line in lines if line["key"] == LARGE)
+    assert receipt["crc32"] == f"{zlib.crc32(OBJECTS[LARGE]):08x}"
 
 
 def test_a_bucket_that_goes_away_fails_what_is_left_and_keeps_what_is_here(faulty, data_dir):
@@ -364,6 +380,15 @@ def test_what_is_denied_is_not_asked_again(faulty, data_dir, key):
     assert "Access denied" in said
     assert len(faulty.gets(key)) <= USUAL[key]
     assert holds(data_dir, all_but(key))
+
+
+def test_a_part_that_is_refused_ends_its_file_though_other_parts_say_nothing(faulty, data_dir, patience):
+    patience(silence=600)
+    refused = Fault(lambda exchange: exchange.send(error(403, "AccessDenied")), 3 * PIECE)
+    faulty.faults[LARGE] = [Fault.stall_at(PIECE + 10), refused]
+    report, _ = fetched()
+    assert report.denied == (LARGE,)
+    assert has(data_dir, all_but(LARGE))
 
 
 # ---------------------------------------------------------------- N8: something else than the file

@@ -42,7 +42,7 @@ class Head:
 
     @classmethod
     def of_lines(cls, lines: Sequence[bytes], address: str) -> Head:
-        r"""Return the head that its lines say.
+        r"""Return the head that its lines say; those of answers before it, which only led to it, may come first.
 
         Examples
         --------
@@ -50,7 +50,8 @@ class Head:
         >>> head.status, head.reason, head.headers
         (200, 'OK', {'etag': '"1"'})
         """
-        first, *rest = (line.decode("latin-1").rstrip("\r\n") for line in lines)
+        start = max(i for i, line in enumerate(lines) if line.startswith(b"HTTP/"))
+        first, *rest = b"".join(lines[start:]).decode("latin-1").split("\r\n")
         _, status, reason = f"{first}  ".split(" ", 2)
         pairs = (line.partition(":") for line in rest if line)
         return cls(int(status), reason.strip(), {name.lower(): value.strip() for name, _, value in pairs}, address)

@@ -7,7 +7,6 @@ from urllib.parse import urljoin
 
 from laion_fmri.errors import LaionFMRIError, RemoteError
 from laion_fmri.storage.answer import Head
-from laion_fmri.storage.gauge import Gauge
 from laion_fmri.storage.origin import Origin, Place
 from laion_fmri.storage.pull import Cursor, Pull
 from laion_fmri.storage.web_file import ERROR_BYTES, GIVEN, part_of, refusal
@@ -52,7 +51,6 @@ class Attempt:
             self._ask(self._place)
 
     def _ask(self, place: Place) -> None:
-        self._gauge = Gauge()
         self._refused: Head | None = None
         self._target: str | None = None
         self._said = b""
@@ -99,7 +97,6 @@ class Attempt:
                 raise refusal(self._refused, self._said[:ERROR_BYTES])
         elif not self._target:
             self.pull.take(chunk, self.cursor)
-            self._gauge.add(len(chunk))
 
     def ended(self, error: Exception | None) -> None:
         """Take the end of the answer."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from functools import partial
 from threading import Event as Flag
 from typing import Any
 
@@ -19,6 +20,8 @@ from laion_fmri.storage.plan import PlannedFile
 from laion_fmri.storage.pull import AGAIN, Pull
 from laion_fmri.storage.wire import Wire
 
+Then = Callable[[Any], None]
+
 _MOST = 64  # requests at once
 _LOOK = 0.1  # seconds after which it is looked what the disk has done
 
@@ -28,9 +31,24 @@ class _Job:
 
     def __init__(self, pull: Pull) -> None:
         self.pull = pull
-        self.work: list[Future[Any]] = []
-        self.begun: Future[bool] | None = None
-        self.published: Future[Pulled] | None = None
+        self.work: list[tuple[Future[Any], Then]] = []
+        self.begun: bool | None = None
+        self.published: Pulled | None = None
+
+    def has_begun(self, begun: bool) -> None:
+        """Take what `Pull.begin` gave."""
+        self.begun = begun
+
+    def has_published(self, pulled: Pulled) -> None:
+        """Take what `Pull.publish` gave."""
+        self.published = pulled
+
+    def take(self, then: Then, result: Callable[[], Any]) -> None:
+        """Take what work has given, or why it failed."""
+        try:
+            then(result())
+        except Exception as error:
+            self.pull.fail(error)
 
 
 class Crew:
@@ -76,21 +94,15 @@ class Crew:
             return Failed(file, self._lost)
         job = _Job(Pull(file, self._origin.etag_is_md5))
         self._jobs[job.pull] = job
-        job.begun = self._do(job, job.pull.begin, self._folders, self._stop)
+        self._do(job, job.has_begun, job.pull.begin, self._folders, self._stop)
         return Started(file)
 
-    def _do(self, job: _Job, work: Callable[..., Any], *given: Any) -> Future[Any]:
+    def _do(self, job: _Job, then: Then, work: Callable[..., Any], *given: Any) -> None:
         """Do something on the disk: beside, for a large file, and at once, for a small one."""
         if job.pull.is_large:
-            future = self._disk.submit(work, *given)
+            job.work.append((self._disk.submit(work, *given), then))
         else:
-            future = Future()
-            try:
-                future.set_result(work(*given))
-            except Exception as error:
-                future.set_exception(error)
-        job.work.append(future)
-        return future
+            job.take(then, partial(work, *given))
 
     def _ask(self) -> None:
         now = system.clock()
@@ -100,14 +112,14 @@ class Crew:
 
     def _ended(self, attempt: Attempt, error: Exception | None) -> None:
         pull, cursor = attempt.pull, attempt.cursor
-        self._do(self._jobs[pull], pull.finish, cursor.start, cursor.place)
+        self._do(self._jobs[pull], _ignored, pull.finish, cursor.start, cursor.place)
         pull.ended(cursor, error, system.clock())
 
     def _wait(self) -> None:
         """Let time pass until something may have happened."""
         now = system.clock()
         pauses = [due - now for pull in self._jobs if (due := pull.due()) is not None and due > now]
-        work = [future for job in self._jobs.values() for future in job.work]
+        work = [future for job in self._jobs.values() for future, _ in job.work]
         seconds = min([*pauses, _LOOK])
         if len(self._wire):
             self._wire.step(0.0 if any(future.done() for future in work) else seconds)
@@ -119,30 +131,18 @@ class Crew:
     def _told(self, job: _Job) -> Iterator[Event]:
         """Yield what has happened to a file, and go on with it."""
         pull = job.pull
-        self._judge(job)
+        for done in [done for done in job.work if done[0].done()]:
+            job.work.remove(done)
+            job.take(done[1], done[0].result)
+        if pull.error is None and job.begun and not job.work and not job.published and pull.is_whole:
+            self._do(job, job.has_published, pull.publish)
         yield from _bytes(pull)
         if pull.error:
             self._wire.drop(lambda listener: isinstance(listener, Attempt) and listener.pull is pull)
-            if not job.work:
-                yield from self._given_up(job, pull.error)
-        elif job.published and job.published.done():
-            yield self._end(job, Done(pull.file, job.published.result()))
-        elif job.begun and job.begun.done() and not job.begun.result():
-            yield self._end(job, Done(pull.file, None))
-        elif job.begun and not job.work and pull.is_whole:
-            job.published = self._do(job, pull.publish)
-
-    def _given_up(self, job: _Job, error: Exception) -> Iterator[Event]:
-        job.published = None
-        if not job.pull.begin_anew():
-            yield self._end(job, _failure(job.pull.file, error))
-
-    def _judge(self, job: _Job) -> None:
-        for future in [future for future in job.work if future.done()]:
-            job.work.remove(future)
-            error = future.exception()
-            if isinstance(error, Exception):
-                job.pull.fail(error)
+            if not job.work and not pull.begin_anew():
+                yield self._end(job, _failure(pull.file, pull.error))
+        elif job.published or job.begun is False:
+            yield self._end(job, Done(pull.file, job.published))
 
     def _end(self, job: _Job, event: Event) -> Event:
         del self._jobs[job.pull]
@@ -157,6 +157,10 @@ class Crew:
         for pull in self._jobs:
             pull.fail(StoppedError(f"stopped; {AGAIN} to continue"))
             pull.close()
+
+
+def _ignored(_: object) -> None:
+    """Take a result that says nothing."""
 
 
 def _bytes(pull: Pull) -> Iterator[Event]:

@@ -12,13 +12,13 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
-from urllib.parse import urlsplit
 
 import pycurl
 
 from laion_fmri.errors import PassingError, RemoteError, TooManyOpenError, UnreachableError
 from laion_fmri.storage import retry, system
 from laion_fmri.storage.answer import Head, shown
+from laion_fmri.storage.gauge import Gauge
 from laion_fmri.storage.surroundings import authorities, proxy_for
 
 _log = logging.getLogger(__name__)
@@ -90,7 +90,7 @@ class Wire:
     def ask(self, request: Request, listener: Listener) -> None:
         """Begin a request."""
         curl = self._idle.pop() if self._idle else _new_handle()
-        host = "{0.scheme}://{0.netloc}".format(urlsplit(request.url))
+        host = "/".join(request.url.split("/", 3)[:3])
         if host not in self._ways:
             self._ways[host] = _way(request.url)
         for option, value in self._ways[host].items():
@@ -98,7 +98,7 @@ class Wire:
         call = self._calls[curl] = _Call(request, host, listener)
         curl.setopt(pycurl.URL, request.url)
         curl.setopt(pycurl.HTTPHEADER, [f"{name}: {value}" for name, value in request.headers.items()])
-        curl.setopt(pycurl.HEADERFUNCTION, call.line)
+        curl.setopt(pycurl.HEADERFUNCTION, call.lines.append)
         curl.setopt(pycurl.WRITEFUNCTION, call.body)
         curl.setopt(pycurl.CONNECTTIMEOUT_MS, int(min(retry.PATIENCE.connect, retry.PATIENCE.silence) * 1000))
         self._multi.add_handle(curl)
@@ -112,8 +112,8 @@ class Wire:
         for curl, code, _ in broken:
             self._end(curl, self._calls[curl].why(code, curl.getinfo(pycurl.OS_ERRNO)))
         for curl, call in list(self._calls.items()):
-            if call.is_silent():
-                self._end(curl, call.broke("silence"))
+            if error := call.trouble():
+                self._end(curl, error)
         if self._calls and not whole and not broken:
             due = self._multi.timeout()
             if self._multi.select(min(seconds, due / 1000) if due >= 0 else seconds) < 0:
@@ -165,22 +165,17 @@ class _Call:
         self._request = request
         self._host = host
         self.listener = listener
-        self._lines: list[bytes] = []
+        self.lines: list[bytes] = []
+        self._bytes = 0
         self._is_judged = False
         self._error: BaseException | None = None
+        self._gauge = Gauge()
+        self._seen = (0, 0)
         self._heard = system.clock()
-
-    def line(self, data: bytes) -> int | None:
-        """Take a line of the head, from libcurl."""
-        self._heard = system.clock()
-        if data.startswith(b"HTTP/"):
-            self._lines.clear()
-        self._lines.append(data)
-        return None
 
     def body(self, data: bytes) -> int | None:
         """Take bytes of the body, from libcurl."""
-        self._heard = system.clock()
+        self._bytes += len(data)
         try:
             self._judge()
             self.listener.body(data)
@@ -192,13 +187,21 @@ class _Call:
     def _judge(self) -> None:
         if not self._is_judged:
             self._is_judged = True
-            head = Head.of_lines(self._lines, self._request.address)
+            head = Head.of_lines(self.lines, self._request.address)
             _log.debug("GET %s: %d %s", shown(self._request.url), head.status, head.reason)
             self.listener.head(head)
 
-    def is_silent(self) -> bool:
-        """Tell whether nothing has come for too long."""
-        return system.clock() - self._heard > retry.PATIENCE.silence
+    def trouble(self) -> Exception | None:
+        """Return why it is not waited for any more: nothing comes, or too little."""
+        now, seen = system.clock(), (len(self.lines), self._bytes)
+        if seen == self._seen:
+            return self.broke("silence") if now - self._heard > retry.PATIENCE.silence else None
+        came, self._seen, self._heard = self._bytes - self._seen[1], seen, now
+        try:
+            self._gauge.add(came)
+        except PassingError as error:
+            return error
+        return None
 
     def end(self, error: Exception | None) -> None:
         """Tell the listener that it is over."""
@@ -220,9 +223,9 @@ class _Call:
     def why(self, code: int, number: int) -> Exception:
         """Return the error for what libcurl says, and the system."""
         address, host = self._request.address, self._host
-        if number in system.HANDLES and not self._lines:
+        if number in system.HANDLES and not self.lines:
             return TooManyOpenError(f"{address}: {system.TOO_MANY_OPEN}")
-        if code in _UNREACHABLE or (code == pycurl.E_OPERATION_TIMEDOUT and not self._lines):
+        if code in _UNREACHABLE or (code == pycurl.E_OPERATION_TIMEDOUT and not self.lines):
             return UnreachableError(
                 f"{address}: cannot reach {host}; check the network and the proxy, then run the same again"
             )
