@@ -68,7 +68,7 @@ def download(*args: Any, **kwargs: Any) -> Report:
     include_... : bool
         Fetch a further tree of the catalog; `laion-fmri download --help` lists them.
     n_jobs : int
-        Files fetched at once.
+        Workers, each of which has up to eight requests under way: parts of large files, or small ones.
 
     Returns
     -------
@@ -134,7 +134,7 @@ def download_raw(*args: Any, **kwargs: Any) -> Report:
         Filters, as for `download`; a file that lacks run, echo or part passes. Values are written as in file names:
         ``run="01"``, ``echo="1"``.
     n_jobs : int
-        Files fetched at once.
+        Workers, each of which has up to eight requests under way: parts of large files, or small ones.
 
     Returns
     -------
@@ -191,7 +191,7 @@ def download_locked(path: str | Path, n_jobs: int = 1) -> Report:
     path : str or Path
         A file that `laion_fmri.lock` wrote.
     n_jobs : int
-        Files fetched at once.
+        Workers, each of which has up to eight requests under way: parts of large files, or small ones.
 
     Returns
     -------
@@ -241,7 +241,7 @@ def download_embeddings(
     data_dir : str or Path, optional
         Where they land; the configured directory where left out.
     n_jobs : int
-        Files fetched at once.
+        Workers, each of which has up to eight requests under way: parts of large files, or small ones.
 
     Returns
     -------

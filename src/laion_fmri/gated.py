@@ -167,7 +167,7 @@ class Gated:
         Parameters
         ----------
         n_jobs : int
-            Files fetched at once.
+            Workers, each of which has up to eight requests under way: parts of large files, or small ones.
 
         Raises
         ------

@@ -31,7 +31,7 @@ class Locked:
     root : Path
         The data directory.
     n_jobs : int
-        Files fetched at once.
+        Workers, each of which has up to eight requests under way: parts of large files, or small ones.
 
     Raises
     ------

@@ -96,7 +96,7 @@ class Supply:
     wanted : iterable of Wanted
         The files.
     n_jobs : int
-        Files fetched at once.
+        Workers, each of which has up to eight requests under way: parts of large files, or small ones.
 
     Raises
     ------

@@ -171,7 +171,7 @@ def repair(*artifacts: str, full: bool = False, n_jobs: int = 1) -> Report:
     full : bool
         As of `verify`: find also what has the right size and time, and another content.
     n_jobs : int
-        Files fetched at once.
+        Workers, each of which has up to eight requests under way: parts of large files, or small ones.
 
     Returns
     -------

@@ -8,7 +8,7 @@ import click
 
 from laion_fmri.catalog import CatalogFile, load_catalog
 from laion_fmri.catalog.entities import ALL
-from laion_fmri.cli.flags import ValuesCommand, ValuesOption
+from laion_fmri.cli.flags import ValuesCommand, ValuesOption, jobs_option
 
 
 def tree_command(catalog: CatalogFile, name: str) -> click.Command:
@@ -28,9 +28,7 @@ def tree_command(catalog: CatalogFile, name: str) -> click.Command:
         return max(codes)
 
     params: list[click.Parameter] = [ValuesOption(key, [entity]) for key, entity in entities.items()]
-    params.append(
-        click.Option(["--n-jobs"], type=int, default=1, metavar="N", show_default=True, help="Files fetched at once.")
-    )
+    params.append(jobs_option())
     text = f"Download: {tree.description}\n\nFiles that are here with their listed size are skipped."
     return ValuesCommand(tree.command, callback=run, params=params, help=text)
 

@@ -17,7 +17,15 @@ import click
 from laion_fmri.catalog import CatalogFile, load_catalog
 from laion_fmri.catalog.entities import ALL, Entity
 from laion_fmri.catalog.rules import Tree
-from laion_fmri.cli.flags import ValuesCommand, ValuesOption, flag_of, is_given, subject_option, values_help
+from laion_fmri.cli.flags import (
+    ValuesCommand,
+    ValuesOption,
+    flag_of,
+    is_given,
+    jobs_option,
+    subject_option,
+    values_help,
+)
 from laion_fmri.errors import AccessServiceError
 
 if TYPE_CHECKING:
@@ -154,7 +162,7 @@ def _params(
         subject_option(subject, catalog.entities[subject], unless),
         *(ValuesOption(name, [entity]) for name, entity in filters.items()),
         *flags,
-        click.Option(["--n-jobs"], type=int, default=1, metavar="N", show_default=True, help="Files fetched at once."),
+        jobs_option(),
         click.Option(["--dry-run"], is_flag=True, help="Show what would be done; asks for no licence."),
         click.Option(
             ["--json", "as_json"],

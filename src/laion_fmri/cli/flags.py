@@ -193,3 +193,9 @@ def subject_option(name: str, entity: Entity, unless: str | None = None) -> Valu
         return values[0]
 
     return ValuesOption(name, [entity], [ALL], unless=unless, required=True, callback=one)
+
+
+def jobs_option() -> click.Option:
+    """Return the option that says how much is fetched at once."""
+    told = "Workers, each of which has up to eight requests under way: parts of large files, or small ones."
+    return click.Option(["--n-jobs"], type=int, default=1, metavar="N", show_default=True, help=told)

@@ -8,6 +8,7 @@ import click
 
 from laion_fmri.catalog import load_catalog
 from laion_fmri.cli.artifacts import ArtifactArgument
+from laion_fmri.cli.flags import jobs_option
 
 _HELP = """Download anew what laion-fmri verify finds wrong or missing, of all files or of some ARTIFACTS.
 
@@ -40,7 +41,7 @@ def repair_command(names: Iterable[str]) -> click.Command:
         ArtifactArgument([*names], several=True),
         click.Option(["--full"], is_flag=True, help="Read every file, to find what has only another content."),
         click.Option(["--dry-run"], is_flag=True, help="Show what would be done."),
-        click.Option(["--n-jobs"], type=int, default=1, metavar="N", show_default=True, help="Files fetched at once."),
+        jobs_option(),
     ]
     return click.Command("repair", callback=run, params=params, help=_HELP)
 
