@@ -7,10 +7,10 @@ import unicodedata
 from collections import Counter
 from collections.abc import Collection
 
-_ORDINARY = re.compile(r"(?:[A-Za-z0-9_+=-]+(?:\.[A-Za-z0-9_+=-]+)*(?:/(?!\Z)|\Z))+")
-_RESERVED = re.compile(
-    r"(?:\A|/)(?:con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³])(?:[./]|\Z)", re.IGNORECASE
-)
+_WORD = "[A-Za-z0-9_+=-]++"
+_DEVICE = r"(?i:con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³])(?:[./]|\Z)"
+_ORDINARY = re.compile(rf"(?!{_DEVICE}){_WORD}(?:\.{_WORD}|/(?!{_DEVICE}){_WORD})*+")
+_RESERVED = re.compile(rf"(?:\A|/){_DEVICE}")
 _FORBIDDEN = frozenset('<>:"|?*\\')
 _LONGEST_PART, _LONGEST = 255, 1024  # bytes
 
@@ -26,16 +26,10 @@ def mistake(path: str) -> str | None:
     >>> mistake("derivatives/NUL.txt")
     'its name is reserved on Windows'
     """
-    if not _ORDINARY.fullmatch(path) and (found := _unusual(path)):
-        return found
-    if _RESERVED.search(path):
-        return "its name is reserved on Windows"
-    if len(path) > _LONGEST_PART and _too_long(path):
-        return "its name is too long for a file system"
-    return None
+    return None if _ORDINARY.fullmatch(path) and len(path) <= _LONGEST_PART else _mistake(path)
 
 
-def _unusual(path: str) -> str | None:
+def _mistake(path: str) -> str | None:
     parts = path.split("/")
     if not path or path.startswith("/") or {"", ".", ".."} & {*parts}:
         return "its name would lead out of the data directory"
@@ -45,6 +39,8 @@ def _unusual(path: str) -> str | None:
         return "its name has a character that Windows does not allow"
     if any(part[-1] in ". " for part in parts):
         return "its name ends in a dot or a blank, which Windows leaves out"
+    if _RESERVED.search(path):
+        return "its name is reserved on Windows"
     return "its name is too long for a file system" if _too_long(path) else None
 
 
@@ -68,14 +64,16 @@ def clashes(paths: Collection[str]) -> dict[str, str]:
 'a/b.txt': 'another key has the same local path, but for the case of its letters', \
 'c': 'another key needs a folder of this name'}
     """
-    folded = {path: _folded(path) for path in paths}
-    as_folded, as_is = Counter(folded[path] for path in paths), Counter(paths)
-    folders: set[str] = set()
-    for path in folded.values():
+    folded = [_folded(path) for path in paths]
+    distinct, folders = set(folded), set[str]()
+    for path in folded:
         while (path := path.rpartition("/")[0]) and path not in folders:
             folders.add(path)
+    if len(distinct) == len(folded) and distinct.isdisjoint(folders):
+        return {}
+    as_folded, as_is = Counter(folded), Counter(paths)
     found = {}
-    for path, same in folded.items():
+    for path, same in zip(paths, folded, strict=True):
         if as_is[path] > 1:
             found[path] = "another key has the same local path"
         elif as_folded[same] > 1:
