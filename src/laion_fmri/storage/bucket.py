@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from functools import cached_property
 from threading import Lock
-from urllib.parse import unquote_plus, urlsplit
-from xml.etree.ElementTree import Element, ParseError, fromstring
+from urllib.parse import urlsplit
+from xml.etree.ElementTree import ParseError
 
 from laion_fmri.catalog.remotes import S3Remote
 from laion_fmri.errors import PassingError, RemoteError
@@ -19,6 +19,7 @@ from laion_fmri.storage.endpoint import Addresses, addresses
 from laion_fmri.storage.http import Http
 from laion_fmri.storage.online import refuse_offline
 from laion_fmri.storage.origin import Body, Place, SteadyOrigin
+from laion_fmri.storage.page import Page, read_page
 from laion_fmri.storage.plan import RemoteFile
 from laion_fmri.storage.retry import persist
 from laion_fmri.storage.web_file import asked, open_file
@@ -72,7 +73,7 @@ class Bucket(SteadyOrigin):
             folders += [name[len(prefix) : -1] for name in page.folders]
         return files, folders
 
-    def _pages(self, query: dict[str, str]) -> Iterator[_Page]:
+    def _pages(self, query: dict[str, str]) -> Iterator[Page]:
         query = {"list-type": "2", "encoding-type": "url", **query}
         page = persist(self._client().stopped, self._page, query)
         yield page
@@ -85,12 +86,12 @@ class Bucket(SteadyOrigin):
             page = persist(self._client().stopped, self._page, query)
             yield page
 
-    def _page(self, query: dict[str, str]) -> _Page:
+    def _page(self, query: dict[str, str]) -> Page:
         address = f"{self.url}/{query['prefix']}"
         with asked(self._client(), "GET", self._addresses.of_list(query), address=address) as answer:
             body = answer.start(_MOST_BYTES)
         try:
-            return _Page(fromstring(body))
+            return read_page(body)
         except (ParseError, ValueError, TypeError) as error:
             raise PassingError(
                 f"{address}: the answer is no listing of a bucket ({error}); run the same again"
@@ -114,25 +115,3 @@ class Bucket(SteadyOrigin):
     def stop(self) -> None:
         """Break what is under way."""
         self._client().stop()
-
-
-class _Page:
-    """A page of a listing, as of ListObjectsV2."""
-
-    def __init__(self, root: Element) -> None:
-        space = root.tag.rpartition("}")[0] + "}" if "}" in root.tag else ""
-        if root.tag != f"{space}ListBucketResult":
-            raise ValueError(f"it begins with {root.tag.removeprefix(space)}")
-        read = _decoded if root.findtext(f"{space}EncodingType") == "url" else str
-        key, size, etag, prefix = (space + name for name in ("Key", "Size", "ETag", "Prefix"))
-        self.files = [
-            RemoteFile(read(item.findtext(key, "")), int(item.findtext(size, "")), item.findtext(etag))
-            for item in root.iterfind(f"{space}Contents")
-        ]
-        self.folders = [read(item.findtext(prefix, "")) for item in root.iterfind(f"{space}CommonPrefixes")]
-        self.goes_on = root.findtext(f"{space}IsTruncated") == "true"
-        self.token = root.findtext(f"{space}NextContinuationToken")
-
-
-def _decoded(text: str) -> str:
-    return unquote_plus(text) if "%" in text or "+" in text else text
