@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
@@ -177,7 +177,7 @@ class Supply:
         files = []
         for one in wanted:
             size, _ = stamps.get(one.path, (None, 0))
-            files.append(replace(_planned(one, offered.get(one.path), remote), here=size))
+            files.append(_planned(one, offered.get(one.path), remote)._replace(here=size))
         release = self._catalog.dataset.release
         return Plan(remote.url, str(self._root), release, free_bytes(self._root), tuple(files))
 

@@ -143,8 +143,9 @@ def local_paths(entities: Mapping[str, Entity]) -> Callable[[str], str]:
 def _cut(key_name: str, value: str, characters: str) -> Callable[[str], str]:
     start = f"{key_name}-"
     literal = re.escape(start)
-    token = re.compile(rf"{literal}(?<![^/_]{literal})({value})(?=[_./]|\Z)")  # plain text first: searched faster
-
+    some = re.escape(characters)
+    # plain text first, and no further unless there is something to strip: searched faster
+    token = re.compile(rf"{literal}(?<![^/_]{literal})(?=[^{some}]*[{some}])({value})(?=[_./]|\Z)")
     gone = str.maketrans("", "", characters)
 
     def shortened(match: re.Match[str]) -> str:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from enum import StrEnum
+from math import inf
 from typing import NamedTuple
 
 from laion_fmri.catalog.entities import Entity
@@ -66,16 +67,18 @@ class Local(NamedTuple):
         When it was last written.
     etag, sha256 : str, optional
         What its receipt says of it, where it was not touched since.
+    at : float
+        When that was written, in seconds of the Unix epoch.
     """
 
     size: int
     mtime_ns: int
     etag: str | None = None
     sha256: str | None = None
+    at: float = -inf
 
 
-@dataclass(frozen=True, slots=True)
-class PlannedFile:
+class PlannedFile(NamedTuple):
     """A file of a plan.
 
     Attributes
@@ -173,7 +176,7 @@ class Plan:
             "free_bytes": self.free,
             "bytes_to_download": self.bytes_to_download,
             "counts": {str(action): len(self.of(action)) for action in Action},
-            "files": [asdict(file) for file in self.files],
+            "files": [file._asdict() for file in self.files],
         }
 
     def to_json(self) -> str:

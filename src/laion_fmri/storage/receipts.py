@@ -89,15 +89,15 @@ def local_files(root: Path, paths: Iterable[str]) -> dict[str, Local]:
     paths : iterable of str
         Relative to it.
     """
-    stamps = local_stamps(root, paths)
-    found = {path: Local(*stamp) for path, stamp in stamps.items()}
-    latest: dict[str, float] = {}
+    found = {path: Local(size, mtime_ns) for path, (size, mtime_ns) in local_stamps(root, paths).items()}
     for record in _each(root) if found else ():
         path, at = record["path"], record["at"]
-        if path in stamps and at >= latest.get(path, at):
-            latest[path] = at
-            holds = (record["size"], record["mtime_ns"]) == stamps[path] and not record.get("removed")
-            found[path] = Local(*stamps[path], *((record.get("etag"), record.get("sha256")) if holds else ()))
+        here = found.get(path)
+        if here and here.at <= at:
+            said = record.get("etag"), record.get("sha256")
+            holds = here.size == record["size"] and here.mtime_ns == record["mtime_ns"] and not record.get("removed")
+            etag, sha256 = said if holds else (None, None)
+            found[path] = Local(here.size, here.mtime_ns, etag, sha256, at)
     return found
 
 
