@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from dataclasses import fields as fields_of
@@ -12,13 +12,14 @@ from pathlib import Path
 
 from laion_fmri.access.acknowledge import acknowledge
 from laion_fmri.catalog.choice import Values
-from laion_fmri.catalog.entities import ALL
-from laion_fmri.catalog.filters import held_out_test
+from laion_fmri.catalog.entities import ALL, Entity
+from laion_fmri.catalog.filters import Test, held_out_test
 from laion_fmri.catalog.gaps import in_gap
 from laion_fmri.catalog.models import CatalogFile, FileSpec
 from laion_fmri.catalog.policies import Access, Acknowledge
 from laion_fmri.catalog.rules import Tree
 from laion_fmri.catalog.templates import fill, listing_prefix, parse
+from laion_fmri.collector import paused_collector
 from laion_fmri.discovery import find_subjects
 from laion_fmri.errors import NoMatchingDataError
 from laion_fmri.progress import OnEvent, progress
@@ -28,7 +29,7 @@ from laion_fmri.storage.disk import free_bytes
 from laion_fmri.storage.events import Advanced, Denied, Done, Event, Failed
 from laion_fmri.storage.names import printable
 from laion_fmri.storage.origin import Origin
-from laion_fmri.storage.plan import Action, Plan, RemoteFile, placed, planned, wanted_files
+from laion_fmri.storage.plan import Action, Plan, PlannedFile, RemoteFile, placed, planned, wanted_files
 from laion_fmri.storage.receipts import local_files
 from laion_fmri.storage.remote import Client
 from laion_fmri.storage.transfer import transfer
@@ -85,17 +86,19 @@ def survey(catalog: CatalogFile, request: DownloadRequest, bucket: Bucket, root:
     subjects = _subjects(catalog, request, bucket)
     held_out = held_out_test(catalog.remote.held_out, catalog.entities)
     places = [(subject, tree) for i, subject in enumerate(subjects) for tree in request.trees if tree.scope or not i]
-    wanted: list[tuple[Tree, RemoteFile]] = []
+    wanted: list[tuple[Tree, list[RemoteFile]]] = []
     lacking = dict.fromkeys(subjects) if request.required else {}
     for (subject, tree), listed in zip(places, _listings(places, subject_entity, bucket), strict=True):
         scope = {subject_entity: subject}
         files = wanted_files(_chosen(tree, request, listed), tree, catalog.entities, request.filters, scope)
-        wanted += [(tree, file) for file in files]
+        wanted.append((tree, files))
         if tree in request.required and not all(held_out(file.key) for file in files):
             lacking.pop(subject, None)
     for subject in lacking:
         raise NoMatchingDataError(_nothing(catalog, request, subject, bucket))
-    return _plan(catalog, wanted, bucket, root)
+    named = ((tree, file) for tree, files in wanted for file in files)
+    decisions = decided(named, catalog.entities, held_out, root)
+    return Plan(bucket.url, str(root), catalog.dataset.release, free_bytes(root), decisions)
 
 
 def _listings(places: Sequence[tuple[str, Tree]], entity: str, bucket: Bucket) -> Iterator[Sequence[RemoteFile]]:
@@ -181,11 +184,25 @@ def _nothing(catalog: CatalogFile, request: DownloadRequest, subject: str, bucke
     )
 
 
-def _plan(catalog: CatalogFile, wanted: Sequence[tuple[Tree, RemoteFile]], bucket: Bucket, root: Path) -> Plan:
-    held_out = held_out_test(catalog.remote.held_out, catalog.entities)
-    at = placed(wanted, catalog.entities)
-    files = planned(at, held_out, local_files(root, (path for _, _, path in at)))
-    return Plan(bucket.url, str(root), catalog.dataset.release, free_bytes(root), files)
+@paused_collector()
+def decided(
+    wanted: Iterable[tuple[Tree, RemoteFile]], entities: Mapping[str, Entity], held_out: Test, root: Path
+) -> tuple[PlannedFile, ...]:
+    """Decide what happens to some files of a remote, from what is here of them.
+
+    Parameters
+    ----------
+    wanted : iterable of (Tree, RemoteFile)
+        The files, each with its tree.
+    entities : mapping of str to Entity
+        The grammar that turns keys into local paths.
+    held_out : callable
+        Tells the keys that the remote gives to nobody.
+    root : Path
+        The data directory.
+    """
+    at = placed(wanted, entities)
+    return planned(at, held_out, local_files(root, (path for _, _, path in at)))
 
 
 def policies(catalog: CatalogFile, request: DownloadRequest) -> list[Acknowledge]:

@@ -11,12 +11,11 @@ from laion_fmri.catalog.filters import held_out_test
 from laion_fmri.catalog.models import Artifact, FileSpec
 from laion_fmri.catalog.rules import Tree
 from laion_fmri.catalog.templates import sidecar_of
-from laion_fmri.fetch import Listings
+from laion_fmri.fetch import Listings, decided
 from laion_fmri.loaders import get_loader
 from laion_fmri.remote_files import selected
 from laion_fmri.storage.disk import free_bytes
-from laion_fmri.storage.plan import Plan, RemoteFile, placed, planned
-from laion_fmri.storage.receipts import local_files
+from laion_fmri.storage.plan import Plan, RemoteFile
 from laion_fmri.storage.remote import Client
 
 
@@ -44,9 +43,8 @@ def plan_of(name: str, artifact: Artifact, choice: Choice, remote: Client, root:
         for file in _remote_files(name, files, chosen, listings):
             wanted.setdefault(file.key, (files.tree, file))
     held_out = held_out_test(artifact.remote.held_out, entities)
-    at = placed(wanted.values(), entities)
-    decided = planned(at, held_out, local_files(root, (path for _, _, path in at)))
-    return Plan(remote.url, str(root), artifact.dataset.release, free_bytes(root), decided)
+    decisions = decided(wanted.values(), entities, held_out, root)
+    return Plan(remote.url, str(root), artifact.dataset.release, free_bytes(root), decisions)
 
 
 def _specs(artifact: Artifact, choice: Choice) -> Iterator[tuple[FileSpec, Selected]]:
