@@ -249,3 +249,25 @@ def test_a_figure_that_is_held_out_is_not_requested(server, data_dir, miniature)
     here = [file.path.relative_to(data_dir).as_posix() for file in figures.files()]
     assert here == sorted(key for key in keys if not held_out(key))
     assert list(figures(ses=["01", "02"]).read().values()) == [file.path for file in figures.files()]
+
+
+def test_links_count_as_what_they_lead_to(folder):
+    subject = folder / "recon" / "sub-03"
+    (folder / "recon" / "sub-01").symlink_to("sub-03")
+    (subject / "linked").symlink_to("README")
+    (subject / "lost").symlink_to("nowhere")
+    (subject / "itself").symlink_to("itself")
+    (subject / "mri" / "up").symlink_to("..")
+    names = ["README", "linked", "mri/transforms/talairach.xfm", "surf/.hidden", "surf/lh.white"]
+    assert found(folder) == names
+    assert found(folder, who=("01",)) == names
+
+
+def test_folders_are_found_in_the_order_of_their_names(tmp_path):
+    names = ["a", "a-b", "a.b", "ab"]
+    for name in reversed(names):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "x").touch()
+    kind = Entity(description="Kind.", pattern="[a-z][a-z.-]*")
+    files = expected_files(tmp_path, "{kind}/x", {"kind": kind}, {"kind": ("all",)})
+    assert files == [(tmp_path / name / "x", {"kind": name}) for name in names]

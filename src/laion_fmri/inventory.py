@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from pydantic import ValidationError
 
-from laion_fmri.catalog.entities import ALL, Entity
+from laion_fmri.catalog.entities import ALL
 from laion_fmri.catalog.models import Artifact, CatalogFile
 from laion_fmri.catalog.templates import fields, parse, pieces, sidecar_of
-from laion_fmri.storage.find import expected_files
+from laion_fmri.collector import paused_collector
+from laion_fmri.storage.find import expected_paths
 from laion_fmri.storage.names import mistake
 from laion_fmri.storage.receipts import Receipt, Record, records
 
 
-@dataclass(frozen=True)
-class Item:
+class Item(NamedTuple):
     """A file that is in the data directory, or should be.
 
     Attributes
@@ -65,6 +65,7 @@ class Names:
         return None, {}
 
 
+@paused_collector()
 def inventory(catalog: CatalogFile, root: Path, artifacts: Collection[str] = ()) -> list[Item]:
     """Return the files of a data directory, by their paths.
 
@@ -107,15 +108,10 @@ def _templates(artifact: Artifact) -> Iterator[str]:
 
 def _here(root: Path, artifact: Artifact) -> Iterator[tuple[str, Mapping[str, str]]]:
     for template in _templates(artifact):
-        for path, bound in _found(root, template, artifact.entities):
-            place = path.relative_to(root).as_posix()
-            is_here = bound or path.is_file()  # of a template without fields it is not known yet
-            if is_here and not path.name.startswith(".") and not mistake(place):
-                yield place, bound
-
-
-def _found(root: Path, template: str, entities: Mapping[str, Entity]) -> list[tuple[Path, dict[str, str]]]:
-    return expected_files(root, template, entities, dict.fromkeys(fields(template), (ALL,)))
+        for path, bound in expected_paths(root, template, artifact.entities, dict.fromkeys(fields(template), (ALL,))):
+            is_here = bound or (root / path).is_file()  # of a template without fields it is not known yet
+            if is_here and not path.rpartition("/")[2].startswith(".") and not mistake(path):
+                yield path, bound
 
 
 def receipt_of(record: Record | None) -> Receipt | None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from threading import Event
+from typing import NamedTuple
 
 from laion_fmri.catalog import load_catalog
 from laion_fmri.catalog.models import CatalogFile
@@ -36,8 +37,7 @@ from laion_fmri.supply import Supply, Wanted, address_of
 _MOST_SHOWN = 10
 
 
-@dataclass(frozen=True)
-class Finding:
+class Finding(NamedTuple):
     """What a file is like.
 
     Attributes
@@ -215,7 +215,8 @@ def examine(catalog: CatalogFile, root: Path, items: Iterable[Item], full: bool)
     A full check notes in the receipts what it finds right, where the data directory can be written.
     """
     if not full:
-        yield from (Finding(item, *_glance(root, item)[0]) for item in items)
+        place = str(root)
+        yield from (Finding(item, *_glance(place, item)[0]) for item in items)
         return
     journal = Journal(root)
     try:
@@ -230,7 +231,7 @@ def examine(catalog: CatalogFile, root: Path, items: Iterable[Item], full: bool)
             journal.close()
 
 
-def _glance(root: Path, item: Item) -> tuple[Verdict, Stamp | None]:
+def _glance(root: str, item: Item) -> tuple[Verdict, Stamp | None]:
     try:
         stamp = stamp_of(f"{root}/{item.path}")  # a Path for each of many files takes longer
     except OSError as error:
@@ -240,7 +241,7 @@ def _glance(root: Path, item: Item) -> tuple[Verdict, Stamp | None]:
 
 def _look(catalog: CatalogFile, root: Path, item: Item, stop: Event) -> tuple[Finding, Receipt | None]:
     """Return what a file is like, having read it, and a receipt where it has none that holds."""
-    verdict, stamp = _glance(root, item)
+    verdict, stamp = _glance(str(root), item)
     if verdict[0] not in (State.WHOLE, State.UNKNOWN):
         return Finding(item, *verdict), None
     known = known_digest(item.receipt)

@@ -5,9 +5,12 @@ Nothing is crawled, but the folder below which the template names any path.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
 from laion_fmri.catalog.choice import Values
@@ -15,7 +18,9 @@ from laion_fmri.catalog.entities import ALL, Entity
 from laion_fmri.catalog.templates import fields, pieces
 from laion_fmri.storage.disk import is_part
 
-Found = tuple[Path, dict[str, str]]
+Bound = dict[str, str]
+Found = tuple[Path, Bound]
+State = tuple[str, Bound]
 
 
 @dataclass(frozen=True)
@@ -59,32 +64,37 @@ def expected_files(root: Path, template: str, entities: Mapping[str, Entity], va
     values : dict of str to tuple of str
         The values of each field; ``("all",)`` where any will do.
     """
-    states: list[Found] = [(root, {})]
-    for part in template.split("/"):
-        states = [state for path, bound in states for state in _step(path, part, bound, entities, values)]
-    if any(values[field] == (ALL,) for field in fields(template)):
-        return [(path, bound) for path, bound in states if path.is_file()]
-    return states
+    return [(root / path, bound) for path, bound in expected_paths(root, template, entities, values)]
 
 
-def _step(
-    folder: Path, part: str, bound: dict[str, str], entities: Mapping[str, Entity], values: Values
-) -> Iterator[Found]:
-    unbound = [field for _, field in pieces(part) if field and field not in bound]
-    free = [field for field in dict.fromkeys(unbound) if values[field] == (ALL,)]
-    ways = [bound]
-    for field in dict.fromkeys(unbound):
-        if field not in free:
-            ways = [{**way, field: value} for way in ways for value in values[field]]
-    for way in ways:
+def expected_paths(root: Path, template: str, entities: Mapping[str, Entity], values: Values) -> list[State]:
+    """Return what `expected_files` does, with paths relative to the data directory; parameters are the same."""
+    *folders, name = template.split("/")
+    states: list[State] = [("", {})]
+    free: dict[str, Entity] = {}
+    known: set[str] = set()
+    for part in (*(f"{folder}/" for folder in folders), name):
+        new = [field for field in fields(part) if field not in known]
+        known.update(new)
+        free = {field: entities[field] for field in new if values[field] == (ALL,)}
+        chosen = {field: values[field] for field in new if field not in free}
+        states = [found for state in states for found in _step(root, state, part, chosen, free)]
+    if free or all(values[field] != (ALL,) for field in known):
+        return states
+    return [(path, bound) for path, bound in states if (root / path).is_file()]
+
+
+def _step(root: Path, state: State, part: str, chosen: Values, free: Mapping[str, Entity]) -> Iterator[State]:
+    path, bound = state
+    for values in product(*chosen.values()):
+        way = {**bound, **dict(zip(chosen, values, strict=True))}
         if free:
-            yield from _matching(folder, part, way, {field: entities[field] for field in free})
+            yield from _matching(root, path, part, way, free)
         else:
-            yield folder / part.format_map(way), way
+            yield path + part.format_map(way), way
 
 
-def _matching(folder: Path, part: str, bound: dict[str, str], free: Mapping[str, Entity]) -> Iterator[Found]:
-    deep = any(entity.kind == "path" for entity in free.values())
+def _matching(root: Path, path: str, part: str, bound: Bound, free: Mapping[str, Entity]) -> Iterator[State]:
     text, seen = "", set[str]()
     for literal, field in pieces(part):
         text += re.escape(literal)
@@ -93,14 +103,36 @@ def _matching(folder: Path, part: str, bound: dict[str, str], free: Mapping[str,
         elif field is not None:
             text += f"(?P={field})" if field in seen else f"(?P<{field}>{free[field].regex})"
             seen.add(field)
-    names = _below(folder) if deep else [entry.name for entry in folder.iterdir()] if folder.is_dir() else []
-    for name in sorted(names):
-        match = re.fullmatch(text, name)
+    fits = re.compile(text).fullmatch
+    names = _below if any(entity.kind == "path" for entity in free.values()) else _inside
+    folder = root / path
+    for name in names(folder) if folder.is_dir() else ():
+        match = fits(name)
         if match:
-            yield folder / name, {**bound, **match.groupdict()}
+            yield path + name, {**bound, **match.groupdict()}
+
+
+def _inside(folder: Path) -> Iterator[str]:
+    """Yield the names of the files in a folder, and with a slash behind them those of what else is there."""
+    with os.scandir(folder) as entries:
+        for entry in sorted(entries, key=lambda entry: entry.name):
+            yield entry.name if _is_file(entry) else f"{entry.name}/"
 
 
 def _below(folder: Path) -> list[str]:
     """Return the files below a folder, as paths with ``/``; those that a transfer has not finished are none."""
-    files = (path for path in folder.rglob("*") if path.is_file() and not is_part(path))
-    return [path.relative_to(folder).as_posix() for path in files]
+    found = []
+    with suppress(PermissionError), os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                found += [f"{entry.name}/{path}" for path in _below(folder / entry.name)]
+            elif _is_file(entry) and not is_part(Path(entry.name)):
+                found.append(entry.name)
+    return sorted(found)
+
+
+def _is_file(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_file()
+    except OSError:  # a link that leads to itself
+        return False

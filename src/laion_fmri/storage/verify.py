@@ -14,7 +14,7 @@ from enum import StrEnum
 from pathlib import Path
 from stat import S_ISREG
 from threading import Event
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from laion_fmri.storage.digests import new_hash
 from laion_fmri.storage.receipts import Receipt
@@ -39,8 +39,7 @@ class State(StrEnum):
     UNREADABLE = "unreadable"
 
 
-@dataclass(frozen=True)
-class Stamp:
+class Stamp(NamedTuple):
     """What the system says of a file without reading it.
 
     Attributes
