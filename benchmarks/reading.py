@@ -24,6 +24,7 @@ from concurrent.futures import ProcessPoolExecutor
 from importlib import import_module
 from multiprocessing import get_context
 from pathlib import Path
+from resource import RUSAGE_CHILDREN, RUSAGE_SELF, getrusage
 
 import nibabel
 import numpy as np
@@ -205,6 +206,12 @@ def status(key: str) -> float:
     return next(int(line.split()[1]) for line in lines if line.startswith(key)) / 1024
 
 
+def spent() -> np.ndarray:
+    """Return the CPU seconds of this process and those that it has waited for: of program and of the kernel."""
+    every = [getrusage(who) for who in (RUSAGE_SELF, RUSAGE_CHILDREN)]
+    return np.sum([(one.ru_utime, one.ru_stime) for one in every], axis=0)
+
+
 def measure(name: str, root: Path) -> dict[str, float]:
     """Run one way in this process; importing and reading the catalog are not what is measured."""
     if name == WITHOUT_ISAL:
@@ -212,11 +219,9 @@ def measure(name: str, root: Path) -> dict[str, float]:
     get_loader(load_catalog().artifact("betas").loader)
     import_module("dask.array")  # as xarray does when it makes its first array
     Path("/proc/self/clear_refs").write_text("5")  # forget the most memory so far
-    memory, start, before = status("VmRSS"), time.perf_counter(), os.times()
+    memory, start, before = status("VmRSS"), time.perf_counter(), spent()
     kept = WAYS[name](root)
-    after = os.times()
-    user = after.user - before.user + after.children_user - before.children_user
-    kernel = after.system - before.system + after.children_system - before.children_system
+    user, kernel = spent() - before
     return {
         "wall": time.perf_counter() - start,
         "user": user,

@@ -498,6 +498,17 @@ def test_means_of_several_subjects_have_rows_of_their_own(here_all):
         assert np.isnan(both[rows, ~columns]).all()
 
 
+@pytest.mark.parametrize("name", ["betas", "hrf_index"])
+def test_coordinates_belong_to_who_reads_them(here, name):
+    source = laion_fmri.open_catalog()[name](**TWO, roi="V1v")
+    first = source.read()
+    kept = first.copy(deep=True)
+    for coord in first.coords.values():
+        if coord.dims and coord.name not in coord.dims:  # an index is fixed by pandas
+            coord.values[:] = coord.values[0]
+    xr.testing.assert_identical(source.read(), kept)
+
+
 # --- everything together
 
 

@@ -52,7 +52,7 @@ def labelled(
         dataset, release, license, citation, units, space, the options, and where all files lie on one grid
         `grid` (voxels along i, j, k) and `affine` (16 numbers, row by row).
     """
-    array = xr.DataArray(data, coords, dims, attrs=_attributes(request, headers))
+    array = xr.DataArray(data, dims=dims, attrs=_attributes(request, headers)).assign_coords(coords)
     return array.rename(None)  # of a dask array, xarray takes the name of its graph
 
 

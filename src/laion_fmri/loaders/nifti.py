@@ -19,7 +19,7 @@ from nibabel.spatialimages import HeaderDataError
 from numpy.typing import NDArray
 
 from laion_fmri.errors import DataFormatError, RemoteError
-from laion_fmri.loaders.sieve import Marked, Scattered, Sieve, Whole
+from laion_fmri.loaders.sieve import Marked, Sieve, Whole
 from laion_fmri.loaders.streams import UNREADABLE, find_fault, first_bytes, open_stream
 
 Array = NDArray[Any]
@@ -185,7 +185,11 @@ def read_mask(header: Header) -> Array:
 
 
 def each_volume(
-    header: Header, volumes: Array, sieve: Sieve | Scattered | Whole | Marked, dtype: np.dtype[Any]
+    header: Header,
+    volumes: Array,
+    sieve: Sieve | Whole | Marked,
+    dtype: np.dtype[Any],
+    out: Array | None = None,
 ) -> Iterator[Array]:
     """Yield what is wanted of some volumes, one volume after the other, each good until the next.
 
@@ -195,11 +199,13 @@ def each_volume(
         Of the file.
     volumes : array of int, shape (n_volumes,)
         The wanted volumes, ascending. The file is decoded to its end, where its checksum is.
-    sieve : Sieve, Scattered, Whole or Marked
+    sieve : Sieve, Whole or Marked
         Knows what is wanted: the values at some voxels, known by offsets with i fastest, or which voxels have a value.
     dtype : dtype
         As bool, a value is True where it is neither 0 nor NaN; for any other, the values come in the type that they are
         stored in or scaled to.
+    out : array, shape (n_volumes, voxel), optional
+        The values are put there too, and without a detour where they are stored in its type.
 
     Raises
     ------
@@ -209,9 +215,12 @@ def each_volume(
     volume, pick = 0, sieve.picker(header.dtype, partial(_values, header, dtype))
     try:
         with open_stream(header.path) as stream:
-            for volume in volumes.tolist():
-                start = header.offset + volume * header.volume_bytes
-                yield pick(stream, start)
+            for number, volume in enumerate(volumes.tolist()):
+                row = None if out is None else out[number]
+                values = pick(stream, header.offset + volume * header.volume_bytes, row)
+                if row is not None and values is not row:
+                    row[:] = values
+                yield values
             size = stream.size()
             volume = _volume_at(header, size)
             _require_size(header, size)

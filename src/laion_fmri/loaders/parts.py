@@ -55,8 +55,7 @@ class Volumes:
     def read(self, axis: Axis, out: Array) -> None:
         """Put the values at the voxels of an axis into a block; the series is read once."""
         if not self.zscore:
-            for rows, columns, values in self.series.blocks(self.volumes, axis, out.dtype):
-                out[rows, columns] = values
+            self.series.fill(self.volumes, axis, out)
         elif len(self.volumes):
             moments = Moments(len(axis))
             wanted = np.full(self.series.count, -1)

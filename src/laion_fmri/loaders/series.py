@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
@@ -43,6 +44,9 @@ class Series(Protocol):
             Good until the next block.
         """
 
+    def fill(self, volumes: Array, axis: Axis, out: Array) -> None:
+        """Put the same values into an array, shape (volume, voxel), of the type that is wanted."""
+
 
 @dataclass(frozen=True)
 class NiftiSeries:
@@ -72,3 +76,8 @@ class NiftiSeries:
         if len(volumes):
             for row, values in enumerate(each_volume(self.header, volumes, axis.sieve, dtype)):
                 yield slice(row, row + 1), slice(0, len(axis)), values.astype(dtype, copy=False)[np.newaxis]
+
+    def fill(self, volumes: Array, axis: Axis, out: Array) -> None:
+        """Decode the volumes straight into an array; see `Series.fill`."""
+        if len(volumes):
+            deque(each_volume(self.header, volumes, axis.sieve, out.dtype, out), maxlen=0)

@@ -135,6 +135,20 @@ class StoreSeries:
         if file is None:
             yield from NiftiSeries(read_header(self.source)).blocks(volumes, axis, dtype)
             return
+        for rows, columns, values in self._bands(file, volumes, axis):
+            yield rows, columns, values.astype(dtype, "C", copy=False)
+
+    def fill(self, volumes: Array, axis: Axis, out: Array) -> None:
+        """Read the values straight into an array; see `Series.fill`."""
+        file = self._opened()
+        if file is None:
+            NiftiSeries(read_header(self.source)).fill(volumes, axis, out)
+            return
+        for rows, columns, values in self._bands(file, volumes, axis):
+            out[rows, columns] = values
+
+    def _bands(self, file: FileIO, volumes: Array, axis: Axis) -> Iterator[Block]:
+        """Yield the values as they are stored, with the trials of a voxel together."""
         with file:
             bands, places = np.divmod(volumes, self.tiles.height)
             pieces = [_Piece(axis.columns, start) for start in range(0, len(axis), _AT_ONCE)]
@@ -142,8 +156,7 @@ class StoreSeries:
                 rows = slice(*np.searchsorted(bands, [band, band + 1]).tolist())
                 within = _as_slice(places[rows])
                 for piece in pieces:
-                    values = self._read(file, band, piece).T[within]
-                    yield rows, piece.place, values.astype(dtype, "C", copy=False)
+                    yield rows, piece.place, self._read(file, band, piece).T[within]
 
     def _opened(self) -> FileIO | None:
         """Return the file of values; None where it was removed, or replaced by another, since it was looked at."""

@@ -40,8 +40,8 @@ def needs(artifact: Artifact, options: Mapping[str, Any]) -> tuple[str, ...]:
 def read(request: Request) -> xr.DataArray:
     """Read the responses of voxels in trials.
 
-    Each file is decoded once, piece by piece, and to its end, so that any damage of it is found; as many files at once
-    as there are cores. Beside the answer a few MB are held in memory for each of them. Means of z-scores decode a file
+    Each file is decoded once, volume by volume, and to its end, so that any damage of it is found; as many files at
+    once as there are cores. Beside the answer one volume of each is held in memory. Means of z-scores decode a file
     twice where the wanted trials of it take more than 32 MB.
 
     Parameters
@@ -182,4 +182,4 @@ def _row_coords(table: pd.DataFrame, dim: str, taken: set[str]) -> dict[str, tup
     if clash:
         raise DataFormatError(f"a trial table has a column {clash[0]}, the name of a coordinate of voxels; rename it")
     text = set(table.select_dtypes(exclude=["number", "bool"]))
-    return {str(name): (dim, cells.to_numpy(str if name in text else None)) for name, cells in table.items()}
+    return {str(name): (dim, cells.to_numpy(str if name in text else None, copy=True)) for name, cells in table.items()}

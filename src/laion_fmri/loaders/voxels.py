@@ -30,7 +30,7 @@ from laion_fmri.loaders.nifti import (
     require_same_grid,
 )
 from laion_fmri.loaders.roi import files_named, joined_names, meaning, voxels_of
-from laion_fmri.loaders.sieve import Scattered, Sieve, Whole
+from laion_fmri.loaders.sieve import Sieve, Whole
 
 Owner = tuple[tuple[str, str], ...]
 
@@ -84,26 +84,21 @@ class Axis:
         """What picks the voxels out of a volume as NIfTI stores it (i fastest)."""
         if len(self) == math.prod(self.header.grid):
             return Whole(self.header.grid)
-        return Sieve(self._offsets)
-
-    @cached_property
-    def _offsets(self) -> Array:
-        """Where the voxels are in a volume as NIfTI stores it."""
-        grid = self.header.grid
-        return np.asarray(np.ravel_multi_index(np.unravel_index(self.positions, grid), grid, order="F"))
+        return Sieve(np.ravel_multi_index(tuple(self.indices), self.header.grid, order="F"))
 
     @cached_property
     def millimetres(self) -> Array:
         """Coordinates x, y and z, shape (3, voxel)."""
         affine = self.header.affine
-        return np.asarray(affine[:3, :3] @ self.indices + affine[:3, 3:])
+        found: Array = np.einsum("ab,bn->an", affine[:3, :3], self.indices)  # a product of matrices wakes other threads
+        found += affine[:3, 3:]
+        return found
 
     def read_map(self, path: Path, dtype: np.dtype[Any]) -> Array:
         """Return the values of a 3-D map at these voxels, refusing one on another grid."""
         header = read_header(path)
         require_map(header, self)
-        picked = Scattered(self._offsets, math.prod(header.grid))
-        (values,) = each_volume(header, np.array([0]), picked, dtype)
+        (values,) = each_volume(header, np.array([0]), self.sieve, dtype)
         return values.astype(dtype, copy=False)
 
     def read_mask(self, path: Path) -> Array:

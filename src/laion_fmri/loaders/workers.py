@@ -10,7 +10,7 @@ from typing import TypeVar
 
 Item = TypeVar("Item")
 
-_MOST = 16  # each holds a few MB
+_MOST = 16  # each holds a volume of 12 MB
 
 
 def cores() -> int:
