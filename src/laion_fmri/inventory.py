@@ -88,12 +88,12 @@ def inventory(catalog: CatalogFile, root: Path, artifacts: Collection[str] = ())
     here = {path: (name, bound) for name, one in wanted.items() for path, bound in _here(root, one)}
     items = []
     for path, (name, bound) in here.items():
-        receipt = receipt_of(known.get(path))
+        receipt = receipt_of(known.pop(path, None))
         items.append(Item(path, receipt.tree if receipt else wanted[name].tree.name, name, bound, receipt))
     names = Names(catalog)
-    for path in known.keys() - here.keys():
+    for path, record in known.items():
         owner, bound = names.owner(path)
-        receipt = receipt_of(known[path])
+        receipt = receipt_of(record)
         if receipt and (owner in wanted or not artifacts):
             items.append(Item(path, receipt.tree, owner, bound, receipt))
     return sorted(items, key=lambda item: item.path)
