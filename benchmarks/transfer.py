@@ -94,7 +94,8 @@ def run_sample(place: Place, environment: dict[str, str], told: Path) -> Figures
 
 def environment_of(place: Place, home: Path) -> dict[str, str]:
     """Return the environment of all clients; our data directory is set in it."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "LAION_FMRI_"))}
+    apart = ("AWS_", "LAION_FMRI_", "PYTHONDONTWRITEBYTECODE")  # programs start as they do for their users: compiled
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(apart)}
     added = {"AWS_ENDPOINT_URL_S3": place.url, "AWS_REGION": "us-west-2", "XDG_CONFIG_HOME": str(home)}
     environment = {**kept, **added}
     place.target.mkdir(parents=True, exist_ok=True)

@@ -100,6 +100,10 @@ class Attempt:
 
     def ended(self, error: Exception | None) -> None:
         """Take the end of the answer."""
+        try:
+            self.pull.rest(self.cursor)
+        except (RemoteError, OSError) as own:
+            error = own
         if self._refused:
             error = refusal(self._refused, self._said)
         elif self._target and error is None:

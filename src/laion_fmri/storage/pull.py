@@ -11,7 +11,7 @@ from pathlib import Path
 from threading import Event
 
 from laion_fmri.errors import ChangedError, ExpiredError, PassingError, RemoteError, StoppedError
-from laion_fmri.storage import pieces, retry, system
+from laion_fmri.storage import pieces, retry, sniff, system
 from laion_fmri.storage.draft import Draft, Pulled, WrongError
 from laion_fmri.storage.folders import Folders
 from laion_fmri.storage.partial import Partial, take_over, version_of
@@ -20,13 +20,16 @@ from laion_fmri.storage.plan import PlannedFile
 from laion_fmri.storage.web_file import Part
 
 AGAIN = "run the same again"
+_AT_ONCE = 1 << 16  # bytes; more would be memory that the system makes anew each time
 
 
 class Cursor:
-    """Where a part of a file is: its bounds, the next byte, and when it may be asked for."""
+    """Where a part of a file is: its bounds, the next byte to be written, what came since, when it may be asked for."""
 
     def __init__(self, span: Span) -> None:
         self.start, self.stop = span
+        self.came: list[bytes] = []
+        self.ahead = 0
         self.place = self.best = self.start
         self.failures = 0
         self.due = 0.0
@@ -139,6 +142,7 @@ class Pull:
             return
         with suppress(OSError):
             for cursor in self._under_way:
+                self.rest(cursor)
                 self.finish(cursor.start, cursor.place)
         wrong = isinstance(self.error, WrongError | ChangedError)
         self._partial.close(keep=isinstance(self.error, RemoteError) and not wrong)
@@ -186,15 +190,29 @@ class Pull:
         self.lost += self._here
         self._here = 0
         self._waiting.clear()
-        cursor.start = cursor.place = 0
+        cursor.start = cursor.place = cursor.ahead = 0
+        cursor.came.clear()
         cursor.stop = self.file.size
 
     def take(self, chunk: bytes, cursor: Cursor) -> None:
-        """Write bytes that came of a part."""
-        self._draft.take(chunk, cursor.place, cursor.stop)
-        cursor.place += len(chunk)
-        self.came += len(chunk)
-        self._here += len(chunk)
+        """Take bytes that came of a part; many are written at once, for that takes less time."""
+        cursor.came.append(chunk)
+        cursor.ahead += len(chunk)
+        if cursor.ahead >= _AT_ONCE or cursor.place < sniff.ENOUGH:
+            self._write(cursor)
+
+    def _write(self, cursor: Cursor) -> None:
+        data = cursor.came[0] if len(cursor.came) == 1 else b"".join(cursor.came)
+        cursor.came, cursor.ahead = [], 0
+        self._draft.take(data, cursor.place, cursor.stop)
+        cursor.place += len(data)
+        self.came += len(data)
+        self._here += len(data)
+
+    def rest(self, cursor: Cursor) -> None:
+        """Write what came of a part and is not written yet."""
+        if cursor.came:
+            self._write(cursor)
 
     def ended(self, cursor: Cursor, error: Exception | None, now: float) -> None:
         """Take the end of a request: a part that is not whole is asked for again, as long as that may help."""
