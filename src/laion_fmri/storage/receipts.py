@@ -147,7 +147,11 @@ class Journal:
         self._path = Path()
 
     def add(self, receipt: Receipt) -> None:
-        """Write a receipt.
+        """Write a receipt; see `note`."""
+        self.note(receipt.__dict__)
+
+    def note(self, record: Record) -> None:
+        """Write a receipt that is plain data, and is not checked.
 
         Raises
         ------
@@ -159,7 +163,7 @@ class Journal:
             name = f"{int(time.time())}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
             self._path = self._folder / f"{name}{_OPEN}"
             self._fd = system.create(self._path)
-        known = {name: value for name, value in receipt.__dict__.items() if value is not None and value is not False}
+        known = {name: value for name, value in record.items() if value is not None and value is not False}
         system.append(self._fd, json.dumps(known, separators=(",", ":")) + "\n")
 
     def close(self) -> None:

@@ -12,7 +12,6 @@ import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from typing import Any
 
 from laion_fmri.errors import (
     DataDirError,
@@ -27,7 +26,7 @@ from laion_fmri.storage.events import Advanced, Done, Event, Failed
 from laion_fmri.storage.folders import Folders
 from laion_fmri.storage.origin import Origin
 from laion_fmri.storage.plan import Action, Plan, PlannedFile
-from laion_fmri.storage.receipts import Journal, Receipt
+from laion_fmri.storage.receipts import Journal, Record
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 _READ_ONLY = errno.EROFS
@@ -77,14 +76,15 @@ def transfer(plan: Plan, origin: Origin, n_jobs: int = 1) -> Iterator[Event]:
                 unreachable = 0
             if isinstance(event, Done) and event.pulled:
                 with _no_more_room(plan):
-                    journal.add(_receipt(plan, event.file, event.pulled))
+                    journal.note(_record(plan, event.file, event.pulled))
             yield event
         with _no_more_room(plan):
             folders.flush()
 
 
-def _receipt(plan: Plan, file: PlannedFile, pulled: Pulled) -> Receipt:
-    known: dict[str, Any] = {
+def _record(plan: Plan, file: PlannedFile, pulled: Pulled) -> Record:
+    """Return the receipt of a file; see `laion_fmri.storage.receipts.Receipt`."""
+    return {
         "path": file.path,
         "key": file.key,
         "remote": plan.remote,
@@ -96,7 +96,6 @@ def _receipt(plan: Plan, file: PlannedFile, pulled: Pulled) -> Receipt:
         "mtime_ns": pulled.mtime_ns,
         "at": time.time(),
     }
-    return Receipt.model_construct(None, **known)  # not checked: there is one for each of many files
 
 
 @contextmanager

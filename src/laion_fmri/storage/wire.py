@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
@@ -23,7 +24,6 @@ from laion_fmri.storage.surroundings import authorities, proxy_for
 
 _log = logging.getLogger(__name__)
 
-_BUFFER = 1 << 19
 _NAP = 0.01  # seconds, where there is nothing to wait for yet: a name is being looked up
 _ABORT = -1
 
@@ -34,6 +34,13 @@ _UNREACHABLE = {
     97,  # CURLE_PROXY, which pycurl does not name
 }
 _NO_ADDRESS = {pycurl.E_URL_MALFORMAT, pycurl.E_UNSUPPORTED_PROTOCOL}
+
+_ALWAYS: dict[int, object] = {
+    pycurl.NOSIGNAL: 1,
+    pycurl.BUFFERSIZE: 1 << 19,
+    pycurl.HTTP_VERSION: pycurl.CURL_HTTP_VERSION_1_1,
+    pycurl.PROTOCOLS: pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS,
+}
 
 
 @dataclass(frozen=True)
@@ -80,28 +87,34 @@ class Wire:
     def __init__(self, places: int) -> None:
         self._multi = pycurl.CurlMulti()
         self._multi.setopt(pycurl.M_MAXCONNECTS, places)
-        self._idle: list[pycurl.Curl] = []
-        self._calls: dict[pycurl.Curl, _Call] = {}
+        self._idle: dict[str, list[pycurl.Curl]] = defaultdict(list)  # by host
         self._ways: dict[str, dict[int, object]] = {}
+        self._calls: dict[pycurl.Curl, _Call] = {}
 
     def __len__(self) -> int:
         return len(self._calls)
 
     def ask(self, request: Request, listener: Listener) -> None:
         """Begin a request."""
-        curl = self._idle.pop() if self._idle else _new_handle()
         host = "/".join(request.url.split("/", 3)[:3])
-        if host not in self._ways:
-            self._ways[host] = _way(request.url)
-        for option, value in self._ways[host].items():
-            curl.setopt(option, value)
+        idle = self._idle[host]
+        curl = idle.pop() if idle else self._new(request.url, host)
         call = self._calls[curl] = _Call(request, host, listener)
         curl.setopt(pycurl.URL, request.url)
         curl.setopt(pycurl.HTTPHEADER, [f"{name}: {value}" for name, value in request.headers.items()])
         curl.setopt(pycurl.HEADERFUNCTION, call.lines.append)
         curl.setopt(pycurl.WRITEFUNCTION, call.body)
-        curl.setopt(pycurl.CONNECTTIMEOUT_MS, int(min(retry.PATIENCE.connect, retry.PATIENCE.silence) * 1000))
         self._multi.add_handle(curl)
+
+    def _new(self, url: str, host: str) -> pycurl.Curl:
+        """Return a handle that asks a host."""
+        if host not in self._ways:
+            self._ways[host] = _way(url)
+        curl = pycurl.Curl()
+        for option, value in {**_ALWAYS, **self._ways[host]}.items():
+            curl.setopt(option, value)
+        curl.setopt(pycurl.CONNECTTIMEOUT_MS, int(min(retry.PATIENCE.connect, retry.PATIENCE.silence) * 1000))
+        return curl
 
     def step(self, seconds: float) -> None:
         """Hand on what has come; where that is nothing, wait for it, but no longer than so many seconds."""
@@ -120,31 +133,23 @@ class Wire:
                 time.sleep(_NAP)
 
     def _end(self, curl: pycurl.Curl, error: Exception | None) -> None:
+        self._free(curl).end(error)
+
+    def _free(self, curl: pycurl.Curl) -> _Call:
         call = self._calls.pop(curl)
         self._multi.remove_handle(curl)
-        self._idle.append(curl)
-        call.end(error)
+        self._idle[call.host].append(curl)
+        return call
 
     def drop(self, which: Callable[[Listener], bool]) -> None:
         """Break off the requests of some listeners; they are not told."""
         for curl in [curl for curl, call in self._calls.items() if which(call.listener)]:
-            del self._calls[curl]
-            self._multi.remove_handle(curl)
-            self._idle.append(curl)
+            self._free(curl)
 
     def close(self) -> None:
         """Break off what is under way."""
         self.drop(lambda _: True)
         self._multi.close()
-
-
-def _new_handle() -> pycurl.Curl:
-    curl = pycurl.Curl()
-    curl.setopt(pycurl.NOSIGNAL, 1)
-    curl.setopt(pycurl.BUFFERSIZE, _BUFFER)
-    curl.setopt(pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_1_1)
-    curl.setopt(pycurl.PROTOCOLS, pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS)
-    return curl
 
 
 def _way(url: str) -> dict[int, object]:
@@ -163,7 +168,7 @@ class _Call:
 
     def __init__(self, request: Request, host: str, listener: Listener) -> None:
         self._request = request
-        self._host = host
+        self.host = host
         self.listener = listener
         self.lines: list[bytes] = []
         self._bytes = 0
@@ -217,12 +222,12 @@ class _Call:
     def broke(self, how: str) -> PassingError:
         """Return the error for a connection that broke."""
         return PassingError(
-            f"{self._request.address}: the connection to {self._host} broke ({how}); run the same again to continue"
+            f"{self._request.address}: the connection to {self.host} broke ({how}); run the same again to continue"
         )
 
     def why(self, code: int, number: int) -> Exception:
         """Return the error for what libcurl says, and the system."""
-        address, host = self._request.address, self._host
+        address, host = self._request.address, self.host
         if number in system.HANDLES and not self.lines:
             return TooManyOpenError(f"{address}: {system.TOO_MANY_OPEN}")
         if code in _UNREACHABLE or (code == pycurl.E_OPERATION_TIMEDOUT and not self.lines):
