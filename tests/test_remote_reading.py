@@ -327,8 +327,19 @@ def test_nothing_is_asked_of_the_remote_unless_it_is_said(bucket):
     with pytest.raises(DataNotDownloadedError):
         betas().read()
     with pytest.raises(DataNotDownloadedError):
+        betas().optimize()
+    assert bucket.asked == []
+
+
+@pytest.mark.parametrize("is_here", [False, True])
+def test_a_store_is_made_of_local_files_only(bucket, download, data_dir, is_here):
+    if is_here:
+        download()
+    before = state(data_dir)
+    with pytest.raises(SelectionError, match=r'betas: a local store is .* leave source="remote" out .* download\(\)'):
         betas(source="remote").optimize()
     assert bucket.asked == []
+    assert state(data_dir) == before
 
 
 def test_offline_it_is_refused(bucket, monkeypatch):

@@ -231,7 +231,7 @@ class Source:
         Raises
         ------
         SelectionError
-            If the artifact is of a kind that has no local store.
+            If the artifact is of a kind that has no local store, or is to be read from its remote.
         DataNotDownloadedError, DataFormatError
             As of `read`.
         NoSpaceError
@@ -239,6 +239,11 @@ class Source:
         """
         if self.artifact.loader not in STORED:
             raise SelectionError(f"{self.name} has no local store: its files are read as they are; use read()")
+        if self.choice.options.get(SOURCE) == REMOTE:
+            raise SelectionError(
+                f"{self.name}: a local store is made of files that are here, not of those of the remote; leave "
+                f'{SOURCE}="{REMOTE}" out for optimize(), and download() first'
+            )
         self.loader.optimize(self._request(self.present(), self._here_find))  # type: ignore[attr-defined]  # those in STORED have it
         return self
 
