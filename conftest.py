@@ -5,6 +5,7 @@ import re
 import shutil
 import socket
 from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import urlsplit
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -17,6 +18,8 @@ from laion_fmri.config import dataset_initialize
 from laion_fmri.sandbox import make_dataset, serve
 from laion_fmri.sandbox.access import AccessService, Member
 from laion_fmri.storage import system
+from laion_fmri.storage.surroundings import proxy_for
+from laion_fmri.storage.wire import Wire
 
 # The same examples in every run: a test that fails here fails everywhere, on a busy machine too.
 settings.register_profile("suite", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
@@ -43,11 +46,17 @@ def only_this_machine():
         refuse_other_machines(host)
         return find(host, *args, **kwargs)
 
-    find = socket.getaddrinfo
+    def ask(self, request, listener):
+        refuse_other_machines(urlsplit(proxy_for(request.url) or request.url).hostname)
+        return send(self, request, listener)
+
+    find, send = socket.getaddrinfo, Wire.ask
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(socket.socket, "connect", guarded(socket.socket.connect))
         patch.setattr(socket.socket, "connect_ex", guarded(socket.socket.connect_ex))
         patch.setattr(socket, "getaddrinfo", getaddrinfo)
+        patch.setattr(Wire, "ask", ask)
+        patch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)  # commands start compiled, as they do for their users
         yield
 
 

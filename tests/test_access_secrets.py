@@ -26,6 +26,9 @@ from terminal import PROGRAM
 # Everything that a library may log, and every error with all that led to it.
 LOUD = """
     import logging, sys, traceback, warnings
+    from dataclasses import replace
+    from laion_fmri.storage import retry
+    retry.PATIENCE = replace(retry.PATIENCE, pause=0)
     logging.basicConfig(level=logging.DEBUG, stream=sys.stdout)
     warnings.simplefilter("always")
     import laion_fmri
@@ -133,7 +136,10 @@ def chain(error, *before):
 
 
 @pytest.mark.parametrize("trouble", ["cut", "worn", "elsewhere", "no address", "downgrade", "nowhere"])
-def test_no_error_of_a_link_shows_its_signature_not_even_in_what_led_to_it(agreed, canaries, data_dir, trouble):
+def test_no_error_of_a_link_shows_its_signature_not_even_in_what_led_to_it(
+    agreed, canaries, data_dir, patience, trouble
+):
+    patience(pause=0)
     (_, policy), *_ = load_catalog().gated
     permit = Permit(policy)
     TROUBLES[trouble](agreed)
