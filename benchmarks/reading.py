@@ -261,7 +261,7 @@ def main() -> None:
     parser.add_argument("--trials", type=int, default=60)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--folder", type=Path, help="where the data are made and kept; temporary where left out")
-    parser.add_argument("--only", default="", help="ways whose name has this text, beside the bare inflate")
+    parser.add_argument("--only", nargs="*", default=[""], help="ways whose name has one of these, and the bare inflate")
     parser.add_argument("--way", help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.way:
@@ -271,7 +271,7 @@ def main() -> None:
         root = given.folder or Path(scratch)
         make(root, given.trials)
         describe()
-        names = [name for name in WAYS if name == BASE or given.only in name]
+        names = [name for name in WAYS if name == BASE or any(text in name for text in given.only)]
         rounds = [{name: run(name, root) for name in names} for _ in range(given.rounds)]
         report(rounds)
 
