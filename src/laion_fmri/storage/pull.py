@@ -24,11 +24,11 @@ _AT_ONCE = 1 << 16  # bytes; more would be memory that the system makes anew eac
 
 
 class Cursor:
-    """Where a part of a file is: its bounds, the next byte to be written, what came since, when it may be asked for."""
+    """A part of a file: its bounds, the next byte to be written, what came since, when it may be asked for."""
 
     def __init__(self, span: Span) -> None:
         self.start, self.stop = span
-        self.came: list[bytes] = []
+        self.chunks: list[bytes] = []
         self.ahead = 0
         self.place = self.best = self.start
         self.failures = 0
@@ -99,12 +99,12 @@ class Pull:
 
     def _plan(self) -> None:
         piece = pieces.PIECE if self.is_large else max(self.file.size, 1)
-        self._draft = Draft(self.file, self._whole, self._etag_is_md5)
-        self._waiting = deque(map(Cursor, pieces.missing(self.file.size, self._whole.done, piece)))
+        self._draft = Draft(self.file, self._private, self._etag_is_md5)
+        self._waiting = deque(map(Cursor, pieces.missing(self.file.size, self._private.done, piece)))
         self._is_shared = False
 
     @property
-    def _whole(self) -> Partial:
+    def _private(self) -> Partial:
         assert self._partial is not None, "it has begun"
         return self._partial
 
@@ -132,7 +132,7 @@ class Pull:
         self.lost += self._here
         self._kept = self._here = 0
         self._under_way.clear()
-        self._whole.restart()
+        self._private.restart()
         self._plan()
         return True
 
@@ -191,19 +191,19 @@ class Pull:
         self._here = 0
         self._waiting.clear()
         cursor.start = cursor.place = cursor.ahead = 0
-        cursor.came.clear()
+        cursor.chunks.clear()
         cursor.stop = self.file.size
 
     def take(self, chunk: bytes, cursor: Cursor) -> None:
         """Take bytes that came of a part; many are written at once, for that takes less time."""
-        cursor.came.append(chunk)
+        cursor.chunks.append(chunk)
         cursor.ahead += len(chunk)
         if cursor.ahead >= _AT_ONCE or cursor.place < sniff.ENOUGH:
             self._write(cursor)
 
     def _write(self, cursor: Cursor) -> None:
-        data = cursor.came[0] if len(cursor.came) == 1 else b"".join(cursor.came)
-        cursor.came, cursor.ahead = [], 0
+        data = cursor.chunks[0] if len(cursor.chunks) == 1 else b"".join(cursor.chunks)
+        cursor.chunks, cursor.ahead = [], 0
         self._draft.take(data, cursor.place, cursor.stop)
         cursor.place += len(data)
         self.came += len(data)
@@ -211,7 +211,7 @@ class Pull:
 
     def rest(self, cursor: Cursor) -> None:
         """Write what came of a part and is not written yet."""
-        if cursor.came:
+        if cursor.chunks:
             self._write(cursor)
 
     def ended(self, cursor: Cursor, error: Exception | None, now: float) -> None:
