@@ -37,7 +37,7 @@ _NO_ADDRESS = {pycurl.E_URL_MALFORMAT, pycurl.E_UNSUPPORTED_PROTOCOL}
 
 _ALWAYS: dict[int, object] = {
     pycurl.NOSIGNAL: 1,
-    pycurl.BUFFERSIZE: 1 << 19,
+    pycurl.BUFFERSIZE: 1 << 21,  # one for all handles
     pycurl.HTTP_VERSION: pycurl.CURL_HTTP_VERSION_1_1,
     pycurl.PROTOCOLS: pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS,
 }
