@@ -135,16 +135,16 @@ def test_a_file_that_went_away_is_told(answers, status):
 def test_a_part_of_a_file_is_given_with_its_place(web):
     _, asked = web
     with Website(SITE).open("a.json", 3, 8) as body:
-        assert (body.start, body.total, b"".join(body.chunks)) == (3, len(BODY), BODY[3:8])
+        assert (body.part.start, body.part.total, b"".join(body.chunks)) == (3, len(BODY), BODY[3:8])
     with Website(SITE).open("a.json", 3) as body:
-        assert (body.start, body.total, b"".join(body.chunks)) == (3, len(BODY), BODY[3:])
+        assert (body.part.start, body.part.total, b"".join(body.chunks)) == (3, len(BODY), BODY[3:])
     assert [request.headers["Range"] for request in asked] == ["bytes=3-7", "bytes=3-"]
 
 
 def test_the_whole_file_is_given_as_that_where_the_server_knows_no_parts(answers):
     answers(Answer(BODY))
     with Website(SITE).open("a.json", 3) as body:
-        assert (body.start, body.total, b"".join(body.chunks)) == (0, len(BODY), BODY)
+        assert (body.part.start, body.part.total, b"".join(body.chunks)) == (0, len(BODY), BODY)
 
 
 @pytest.mark.parametrize("place", ["", "bytes */15", "lines 1-2/3"])

@@ -8,8 +8,8 @@ from email.utils import parsedate_to_datetime
 from time import time
 from typing import TYPE_CHECKING, NoReturn
 
-from laion_fmri.errors import PassingError, RemoteError, TooManyOpenError, UnreachableError
-from laion_fmri.storage import system
+from laion_fmri.errors import RemoteError
+from laion_fmri.storage import system, troubles
 
 if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse
@@ -119,30 +119,21 @@ def told(address: str, host: str, reading: bool) -> Iterator[None]:
         raise_alone(_of_tls(address, host, error, reading))
     except (of.ProxyError, of.NewConnectionError, of.ConnectTimeoutError) as error:
         if getattr(error.__cause__, "errno", None) in system.HANDLES:
-            raise_alone(TooManyOpenError(f"{address}: {system.TOO_MANY_OPEN}"))
-        raise_alone(
-            UnreachableError(
-                f"{address}: cannot reach {host}; check the network and the proxy, then run the same again"
-            )
-        )
+            raise_alone(troubles.too_many_open(address))
+        raise_alone(troubles.unreachable(address, host))
     except (of.LocationParseError, of.URLSchemeUnknown, of.ProxySchemeUnknown, ValueError):
-        raise_alone(RemoteError(f"{address}: {host} cannot be asked: it is no address; check it, and the proxy"))
+        raise_alone(troubles.no_address(address, host))
     except (of.HTTPError, OSError) as error:
         if isinstance(error, RemoteError):
             raise
-        kind = type(error).__name__
-        raise_alone(PassingError(f"{address}: the connection to {host} broke ({kind}); run the same again to continue"))
+        raise_alone(troubles.broke(address, host, type(error).__name__))
 
 
 def _of_tls(address: str, host: str, error: Exception, reading: bool) -> RemoteError:
     if reading:
-        return PassingError(f"{address}: the connection to {host} broke (TLS); run the same again to continue")
-    if "CERTIFICATE_VERIFY_FAILED" in str(error):
-        return RemoteError(
-            f"{address}: the certificate of {host} is not trusted here; if a proxy of your institution signs for "
-            "it, name its certificates in REQUESTS_CA_BUNDLE"
-        )
-    return RemoteError(f"{address}: {host} does not speak TLS as it should; check the address and the proxy")
+        return troubles.broke(address, host, "TLS")
+    trusted = "CERTIFICATE_VERIFY_FAILED" not in str(error)
+    return troubles.no_tls(address, host) if trusted else troubles.not_trusted(address, host)
 
 
 def raise_alone(error: Exception) -> NoReturn:

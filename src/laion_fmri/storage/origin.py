@@ -11,29 +11,41 @@ from laion_fmri.errors import RemoteError
 from laion_fmri.storage.hosts import allowed
 
 
-@dataclass(frozen=True)
-class Body:
-    """The answer of an origin: the bytes of a file, from a place on.
+class Part(NamedTuple):
+    """Which bytes of a file an answer gives.
 
     Attributes
     ----------
-    chunks : iterator of bytes or memoryview
-        The bytes, in order; each piece is good until the next one is asked for.
     start : int
-        Place of the first of them in the file. 0 where the origin gives the whole file instead of a part.
+        Place of the first of them in the file; 0 where the whole file comes instead of a part.
     stop : int, optional
-        Place after the last of them, where the origin tells.
+        Place after the last of them, where the answer tells.
     total : int, optional
-        Bytes of the whole file, where the origin tells.
+        Bytes of the whole file, where the answer tells.
     etag : str, optional
-        Names the version of the file, where the origin tells; quoted, as on the wire.
+        Names the version of the file, where the answer tells; quoted, as on the wire.
     """
 
-    chunks: Iterator[bytes | memoryview]
-    start: int = 0
-    stop: int | None = None
-    total: int | None = None
-    etag: str | None = None
+    start: int
+    stop: int | None
+    total: int | None
+    etag: str | None
+
+
+@dataclass(frozen=True)
+class Body:
+    """The answer to a request for bytes of a file.
+
+    Attributes
+    ----------
+    chunks : iterator of bytes
+        The bytes, in order.
+    part : Part
+        Which they are.
+    """
+
+    chunks: Iterator[bytes]
+    part: Part
 
 
 class Stream(Protocol):

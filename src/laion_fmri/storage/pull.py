@@ -14,10 +14,10 @@ from laion_fmri.errors import ChangedError, ExpiredError, PassingError, RemoteEr
 from laion_fmri.storage import pieces, retry, sniff, system
 from laion_fmri.storage.draft import Draft, Pulled, WrongError
 from laion_fmri.storage.folders import Folders
+from laion_fmri.storage.origin import Part
 from laion_fmri.storage.partial import Partial, take_over, version_of
 from laion_fmri.storage.pieces import Span
 from laion_fmri.storage.plan import PlannedFile
-from laion_fmri.storage.web_file import Part
 
 AGAIN = "run the same again"
 _AT_ONCE = 1 << 16  # bytes; more would be memory that the system makes anew each time

@@ -224,9 +224,9 @@ def each_piece(origin: Stream, file: RemoteFile, start: int, stop: int) -> Piece
 
 def _of_body(body: Body, file: RemoteFile, place: int, stop: int) -> Iterator[bytes | memoryview]:
     """Yield the bytes of an answer from a place on; of one that begins before it, what is before is dropped."""
-    if body.total not in (None, file.size):
-        raise ChangedError(f"{file.key}: it has {body.total:,} bytes now, not {file.size:,}; {_AGAIN}")
-    at = body.start
+    if body.part.total not in (None, file.size):
+        raise ChangedError(f"{file.key}: it has {body.part.total:,} bytes now, not {file.size:,}; {_AGAIN}")
+    at = body.part.start
     if at not in (0, place):
         raise RemoteError(f"{file.key}: got bytes from {at} on where those from {place} on were asked for")
     gauge = Gauge(file.key)

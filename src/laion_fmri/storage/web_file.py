@@ -6,12 +6,11 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http import HTTPStatus
-from typing import NamedTuple
 
 from laion_fmri.errors import ChangedError, DeniedError, ExpiredError, GoneError, PassingError, RemoteError
 from laion_fmri.storage.answer import PASSING, Answer, Head
 from laion_fmri.storage.http import Http
-from laion_fmri.storage.origin import Body
+from laion_fmri.storage.origin import Body, Part
 
 ERROR_BYTES = 1 << 12
 GIVEN = {HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT}
@@ -19,27 +18,6 @@ _ERRORS: dict[int, type[RemoteError]] = {404: GoneError, 410: GoneError, 412: Ch
 _DENIED = {401, 403}
 _SPAN = re.compile(r"bytes ([0-9]+)-([0-9]+)/([0-9]+)")
 _CODE = re.compile(rb"<Code>(\w{1,64})</Code>")
-
-
-class Part(NamedTuple):
-    """Which bytes of a file an answer gives.
-
-    Attributes
-    ----------
-    start : int
-        Place of the first of them in the file; 0 where the whole file comes instead of a part.
-    stop : int, optional
-        Place after the last of them, where the answer tells.
-    total : int, optional
-        Bytes of the whole file, where the answer tells.
-    etag : str, optional
-        Names the version of the file, where the answer tells; quoted, as on the wire.
-    """
-
-    start: int
-    stop: int | None
-    total: int | None
-    etag: str | None
 
 
 @contextmanager
@@ -52,13 +30,12 @@ def open_file(
     *,
     address: str | None = None,
 ) -> Iterator[Body]:
-    """Give the bytes of a file; see `laion_fmri.storage.origin.Origin`."""
+    """Give the bytes of a file; see `laion_fmri.storage.origin.Stream`."""
     headers = {"If-Match": etag} if etag else {}
     if start or stop is not None:
         headers["Range"] = f"bytes={start}-{'' if stop is None else stop - 1}"
     with asked(http, "GET", url, headers, address) as answer:
-        part = part_of(answer, etag)
-        yield Body(answer.chunks(), part.start, part.stop, part.total, part.etag)
+        yield Body(answer.chunks(), part_of(answer, etag))
 
 
 @contextmanager

@@ -16,8 +16,8 @@ from typing import Protocol
 
 import pycurl
 
-from laion_fmri.errors import PassingError, RemoteError, TooManyOpenError, UnreachableError
-from laion_fmri.storage import retry, system
+from laion_fmri.errors import PassingError
+from laion_fmri.storage import retry, system, troubles
 from laion_fmri.storage.answer import Head, shown
 from laion_fmri.storage.gauge import Gauge
 from laion_fmri.storage.surroundings import authorities, proxy_for
@@ -221,26 +221,17 @@ class _Call:
 
     def broke(self, how: str) -> PassingError:
         """Return the error for a connection that broke."""
-        return PassingError(
-            f"{self._request.address}: the connection to {self.host} broke ({how}); run the same again to continue"
-        )
+        return troubles.broke(self._request.address, self.host, how)
 
     def why(self, code: int, number: int) -> Exception:
         """Return the error for what libcurl says, and the system."""
-        address, host = self._request.address, self.host
+        address = self._request.address
         if number in system.HANDLES and not self.lines:
-            return TooManyOpenError(f"{address}: {system.TOO_MANY_OPEN}")
+            return troubles.too_many_open(address)
         if code in _UNREACHABLE or (code == pycurl.E_OPERATION_TIMEDOUT and not self.lines):
-            return UnreachableError(
-                f"{address}: cannot reach {host}; check the network and the proxy, then run the same again"
-            )
+            return troubles.unreachable(address, self.host)
         if code == pycurl.E_PEER_FAILED_VERIFICATION:
-            return RemoteError(
-                f"{address}: the certificate of {host} is not trusted here; if a proxy of your institution signs for "
-                "it, name its certificates in REQUESTS_CA_BUNDLE"
-            )
+            return troubles.not_trusted(address, self.host)
         if code == pycurl.E_SSL_CONNECT_ERROR:
-            return RemoteError(f"{address}: {host} does not speak TLS as it should; check the address and the proxy")
-        if code in _NO_ADDRESS:
-            return RemoteError(f"{address}: {host} cannot be asked: it is no address; check it, and the proxy")
-        return self.broke(f"libcurl {code}")
+            return troubles.no_tls(address, self.host)
+        return troubles.no_address(address, self.host) if code in _NO_ADDRESS else self.broke(f"libcurl {code}")
