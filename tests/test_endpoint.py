@@ -61,7 +61,7 @@ def test_a_bucket_that_is_not_public_is_read_with_the_credentials_of_boto3(serve
         assert [file.key for file in bucket.files("a b/")] == ["a b/c+d.tsv"]
         assert bucket.folder("") == ([], ["a b"])
         with bucket.open("a b/c+d.tsv", 2, 5) as body:
-            assert (b"".join(body.chunks), body.start, body.total) == (b"nte", 2, 7)
+            assert (b"".join(body.chunks), body.part.start, body.part.total) == (b"nte", 2, 7)
     finally:
         server.owner.delete_object(**place, Key="a b/c+d.tsv")
         server.owner.delete_bucket(**place)
