@@ -23,6 +23,7 @@ from laion_fmri.storage.wire import Wire
 Then = Callable[[Any], None]
 
 _MOST = 64  # requests at once
+_SLOW = 0.005  # seconds that nobody has to wait for the disk
 _LOOK = 0.1  # seconds after which it is looked what the disk has done
 
 
@@ -72,6 +73,7 @@ class Crew:
         self._disk = ThreadPoolExecutor(pieces.LANES, thread_name_prefix="disk")
         self._jobs: dict[Pull, _Job] = {}
         self._stop = Flag()
+        self._is_slow = False
         self._lost: UnreachableError | None = None
 
     def lose(self, error: Exception) -> None:
@@ -98,11 +100,13 @@ class Crew:
         return Started(file)
 
     def _do(self, job: _Job, then: Then, work: Callable[..., Any], *given: Any) -> None:
-        """Do something on the disk: beside, for a large file, and at once, for a small one."""
-        if job.pull.is_large:
+        """Do something on the disk: beside, for a large file or on a slow disk, and else at once."""
+        if job.pull.is_large or self._is_slow:
             job.work.append((self._disk.submit(work, *given), then))
         else:
+            start = system.clock()
             job.take(then, partial(work, *given))
+            self._is_slow = system.clock() - start > _SLOW
 
     def _ask(self) -> None:
         now = system.clock()
