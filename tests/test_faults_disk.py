@@ -246,7 +246,7 @@ def test_links_planted_at_the_names_of_unfinished_files_are_not_followed(faulty,
 
     def plant(path):
         if len(planted) < 20:
-            path.symlink_to(outside)
+            Path(path).symlink_to(outside)
             planted.append(path)
         return create(path)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from functools import partial
 from threading import Event as Flag
 from typing import Any
 
@@ -24,6 +23,7 @@ Then = Callable[[Any], None]
 
 _MOST = 64  # requests at once
 _SLOW = 0.005  # seconds that nobody has to wait for the disk
+_OFTEN = 3  # times in a row that it took as long: it is slow, and not only the machine busy
 _LOOK = 0.1  # seconds after which it is looked what the disk has done
 
 
@@ -44,10 +44,16 @@ class _Job:
         """Take what `Pull.publish` gave."""
         self.published = pulled
 
-    def take(self, then: Then, result: Callable[[], Any]) -> None:
-        """Take what work has given, or why it failed."""
+    @property
+    def has_news(self) -> bool:
+        """Whether there may be something to tell, or to go on with."""
+        pull = self.pull
+        return bool(self.work or pull.came or pull.resumed or pull.lost or pull.error) or pull.is_whole
+
+    def take(self, then: Then, work: Callable[..., Any], *given: Any) -> None:
+        """Take what work gives, or why it fails."""
         try:
-            then(result())
+            then(work(*given))
         except Exception as error:
             self.pull.fail(error)
 
@@ -73,7 +79,7 @@ class Crew:
         self._disk = ThreadPoolExecutor(pieces.LANES, thread_name_prefix="disk")
         self._jobs: dict[Pull, _Job] = {}
         self._stop = Flag()
-        self._is_slow = False
+        self._slow = 0
         self._lost: UnreachableError | None = None
 
     def lose(self, error: Exception) -> None:
@@ -88,7 +94,7 @@ class Crew:
                 yield self._begin(left.popleft())
             self._ask()
             self._wait()
-            for job in list(self._jobs.values()):
+            for job in [job for job in self._jobs.values() if job.has_news]:
                 yield from self._told(job)
 
     def _begin(self, file: PlannedFile) -> Event:
@@ -101,12 +107,12 @@ class Crew:
 
     def _do(self, job: _Job, then: Then, work: Callable[..., Any], *given: Any) -> None:
         """Do something on the disk: beside, for a large file or on a slow disk, and else at once."""
-        if job.pull.is_large or self._is_slow:
+        if job.pull.is_large or self._slow >= _OFTEN:
             job.work.append((self._disk.submit(work, *given), then))
         else:
             start = system.clock()
-            job.take(then, partial(work, *given))
-            self._is_slow = system.clock() - start > _SLOW
+            job.take(then, work, *given)
+            self._slow = self._slow + 1 if system.clock() - start > _SLOW else 0
 
     def _ask(self) -> None:
         now = system.clock()

@@ -53,12 +53,12 @@ class Draft:
         self._algorithm = "sha256" if file.sha256 else "md5" if md5 else "crc32"
         self._digest = new_digest(self._algorithm, partial.fd)
 
-    def take(self, chunk: bytes | memoryview, place: int, most: int) -> None:
+    def take(self, chunk: bytes, place: int, most: int) -> None:
         """Write bytes that came for a place.
 
         Parameters
         ----------
-        chunk : bytes or memoryview
+        chunk : bytes
             They themselves.
         place : int
             Where the first of them belongs.
@@ -77,8 +77,8 @@ class Draft:
             )
         self._partial.write(chunk, place)
         if place < sniff.ENOUGH:
-            head = self._partial.head(min(sniff.ENOUGH, stop))
-            if why := sniff.mismatch(self._partial.target.name, head):
+            head = chunk[: sniff.ENOUGH] if place == 0 else self._partial.head(min(sniff.ENOUGH, stop))
+            if why := sniff.mismatch(self._partial.target, head):
                 raise WrongError(f"{why}; nothing was kept of it, run the same again later")
         self._digest.add(place, chunk)
 

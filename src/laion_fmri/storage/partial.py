@@ -35,8 +35,8 @@ class Partial:
 
     Parameters
     ----------
-    target : Path
-        The final path.
+    target : str
+        The final path. Paths are texts here: a `Path` is dear, and there is one for each of very many files.
     version : str
         As of `version_of`.
     logged : bool
@@ -50,7 +50,7 @@ class Partial:
         What is finished, in order.
     """
 
-    def __init__(self, target: Path, version: str, logged: bool) -> None:
+    def __init__(self, target: str, version: str, logged: bool) -> None:
         self.target = target
         self.logged = logged
         self.done: list[Span] = []
@@ -95,7 +95,7 @@ class Partial:
                 os.ftruncate(self._log, 0)
                 os.lseek(self._log, 0, os.SEEK_SET)
 
-    def adopt(self, other: Path) -> None:
+    def adopt(self, other: str) -> None:
         """Copy what is finished of another private file of the same version."""
         source = os.open(other, _READ_ONLY)
         try:
@@ -119,7 +119,7 @@ class Partial:
         return os.fstat(self.fd)
 
     def _copy_again(self) -> None:
-        path, fd = _created(self.path.with_name(self.path.name[: -len("00000000.part")]))
+        path, fd = _created(self.path[: -len("00000000.part")])
         try:
             system.copy(self.fd, fd, 0, os.fstat(self.fd).st_size)
             system.flush(fd)
@@ -143,27 +143,27 @@ class Partial:
             system.remove(log_of(self.path))
 
 
-def _stem(target: Path, version: str) -> Path:
-    name = target.name.encode()[:_LONGEST_NAME].decode(errors="ignore")
-    return target.with_name(f".{name}.{version}.")
+def _stem(target: str, version: str) -> str:
+    folder, _, name = target.rpartition("/")
+    return f"{folder}/.{name.encode()[:_LONGEST_NAME].decode(errors='ignore')}.{version}."
 
 
-def _created(stem: Path) -> tuple[Path, int]:
+def _created(stem: str) -> tuple[str, int]:
     """Create a private file; of those of one version, the older have the smaller names."""
     now = time.time_ns() >> 20
     for number in range(now, now + _MOST_NAMES):
-        path = stem.with_name(f"{stem.name}{number & 0xFFFFFFFF:08x}.part")
+        path = f"{stem}{number & 0xFFFFFFFF:08x}.part"
         with suppress(FileExistsError):
             return path, system.create(path)
-    raise FileExistsError(errno.EEXIST, "other programs make files of the names that are needed", str(stem.parent))
+    raise FileExistsError(errno.EEXIST, "other programs make files of the names that are needed", stem)
 
 
-def log_of(part: Path) -> Path:
+def log_of(part: str) -> str:
     """Return the file that says what is finished of a private file."""
-    return part.with_name(f"{part.name}.log")
+    return f"{part}.log"
 
 
-def finished(part: Path) -> list[Span]:
+def finished(part: str) -> list[Span]:
     """Return what is finished of a private file; a line that was cut off does not count."""
     spans = []
     with suppress(OSError), os.fdopen(os.open(log_of(part), _READ_ONLY), "rb") as log:
@@ -175,42 +175,35 @@ def finished(part: Path) -> list[Span]:
     return joined(spans)
 
 
-def leftovers(target: Path, version: str) -> list[Path]:
+def leftovers(target: str, version: str) -> list[str]:
     """Return the private files of a version of a target, those with most finished first."""
-    stem = _stem(target, version).name
-    with suppress(OSError):
-        parts = [path for path in target.parent.iterdir() if path.name.startswith(stem) and path.suffix == ".part"]
+    stem = _stem(target, version)
+    with suppress(OSError), os.scandir(target.rpartition("/")[0]) as beside:
+        parts = [one.path for one in beside if one.path.startswith(stem) and one.path.endswith(".part")]
         return sorted(parts, key=lambda path: -sum(stop - start for start, stop in finished(path)))
     return []
 
 
-def take_over(partial: Partial, version: str, stop: Event) -> bool:
-    """Go on with what earlier runs left of a file, and wait for a process that was at it before this one.
-
-    Returns
-    -------
-    bool
-        False where another process finished, or gave up, and its private file is gone.
-    """
+def take_over(partial: Partial, version: str, stop: Event) -> None:
+    """Go on with what earlier runs left of a file, and wait for a process that was at it before this one."""
     for other in leftovers(partial.target, version):
         if other == partial.path:
             continue
         alive = _is_alive(other)
-        if alive and other.name > partial.path.name and not _progress(other)[0]:  # it waits for this one
+        if alive and other > partial.path and not _progress(other)[0]:  # it waits for this one
             continue
         if alive:
             if not _wait_for(other, stop):
-                return False
+                return
             alive = _is_alive(other)
         with suppress(FileNotFoundError):
             partial.adopt(other)
         if alive is False and (finished(other) or _age(other) > _NEW):  # a new one may be about to lock itself
             system.remove(other)
             system.remove(log_of(other))
-    return True
 
 
-def _is_alive(part: Path) -> bool | None:
+def _is_alive(part: str) -> bool | None:
     """Tell whether a process writes a private file; None where the file system cannot tell, and it rests."""
     try:
         fd = os.open(part, _READ_ONLY)
@@ -225,33 +218,37 @@ def _is_alive(part: Path) -> bool | None:
     return not locked
 
 
-def _wait_for(part: Path, stop: Event) -> bool:
+def _wait_for(part: str, stop: Event) -> bool:
     """Wait while another process lives and makes progress; tell whether its private file is still there then."""
     last, since = _progress(part), system.clock()
-    while _is_alive(part) and part.exists() and not stop.is_set() and system.clock() - since < retry.PATIENCE.window:
+    while _is_alive(part) and _look(part) and not stop.is_set() and system.clock() - since < retry.PATIENCE.window:
         system.wait(_POLL, stop)
         now = _progress(part)
         if now != last:
             last, since = now, system.clock()
-    return part.exists()
+    return _look(part) is not None
 
 
-def _progress(part: Path) -> tuple[int, int]:
+def _look(path: str) -> os.stat_result | None:
     with suppress(OSError):
-        found = part.stat()
-        return found.st_size, found.st_mtime_ns
-    return 0, 0
+        return os.stat(path)  # noqa: PTH116
+    return None
 
 
-def _age(path: Path) -> float:
-    with suppress(OSError):
-        return time.time() - path.stat().st_mtime
-    return 0.0
+def _progress(part: str) -> tuple[int, int]:
+    found = _look(part)
+    return (found.st_size, found.st_mtime_ns) if found else (0, 0)
+
+
+def _age(path: str) -> float:
+    found = _look(path)
+    return time.time() - found.st_mtime if found else 0.0
 
 
 def sweep(folder: Path) -> None:
     """Remove the private files in a folder that no process has touched for a day."""
-    with suppress(OSError):
-        for path in folder.iterdir():
-            if path.name.startswith(".") and path.name.endswith((".part", ".part.log")) and _age(path) > _ABANDONED:
-                system.remove(path)
+    with suppress(OSError), os.scandir(folder) as files:
+        for file in files:
+            is_ours = file.name.startswith(".") and file.name.endswith((".part", ".part.log"))
+            if is_ours and _age(file.path) > _ABANDONED:
+                system.remove(file.path)

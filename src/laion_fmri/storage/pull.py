@@ -5,13 +5,13 @@ Nothing here waits: `Pull.begin`, `Pull.finish` and `Pull.publish` are work for 
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from contextlib import suppress
-from pathlib import Path
 from threading import Event
 
 from laion_fmri.errors import ChangedError, ExpiredError, PassingError, RemoteError, StoppedError
-from laion_fmri.storage import pieces, retry, sniff, system
+from laion_fmri.storage import pieces, retry, system
 from laion_fmri.storage.draft import Draft, Pulled, WrongError
 from laion_fmri.storage.folders import Folders
 from laion_fmri.storage.origin import Part
@@ -82,16 +82,15 @@ class Pull:
         OSError
             If it cannot be written.
         """
-        target, size = folders.place(self.file.path), self.file.size
-        if self.file.here != size and (found := _stamp(target)) and found[1] == size:
+        (target, here), size = folders.place(self.file.path), self.file.size
+        if self.file.here != size and here and here.st_size == size:
             self.resumed = size
             return False
-        before = _stamp(target) if self.is_large else None
         version = version_of(self.file.key, size, self.file.etag, self.file.sha256)
         self._partial = Partial(target, version, logged=self.is_large)
-        if self.is_large and not take_over(self._partial, version, stop):
-            now = _stamp(target)
-            if now and now != before and now[1] == size:
+        if self.is_large:
+            take_over(self._partial, version, stop)
+            if _is_new(target, here, size):
                 return False
         self.resumed = self._kept = self._here = self._partial.kept
         self._plan()
@@ -198,7 +197,7 @@ class Pull:
         """Take bytes that came of a part; many are written at once, for that takes less time."""
         cursor.chunks.append(chunk)
         cursor.ahead += len(chunk)
-        if cursor.ahead >= _AT_ONCE or cursor.place < sniff.ENOUGH:
+        if cursor.ahead >= _AT_ONCE:
             self._write(cursor)
 
     def _write(self, cursor: Cursor) -> None:
@@ -246,9 +245,14 @@ def _pause(error: Exception, failures: int) -> float | None:
     return retry.next_try(error, failures, retry.PATIENCE, system.chance())
 
 
-def _stamp(path: Path) -> tuple[int, int, int] | None:
+def _is_new(target: str, before: os.stat_result | None, size: int) -> bool:
+    """Tell whether there is a whole file now, and another one than before."""
     try:
-        found = path.stat()
+        now = os.stat(target)  # noqa: PTH116
     except OSError:
-        return None
+        return False
+    return now.st_size == size and (before is None or _stamp(now) != _stamp(before))
+
+
+def _stamp(found: os.stat_result) -> tuple[int, int, int]:
     return found.st_ino, found.st_size, found.st_mtime_ns

@@ -29,6 +29,7 @@ _ABANDONED = 86_400  # seconds after which a file that is still open belongs to 
 _OPEN, _CLOSED = ".open.jsonl", ".jsonl"
 
 _NEEDED = {"path", "key", "size", "mtime_ns", "at"}
+_to_json = json.JSONEncoder(separators=(",", ":")).encode
 
 Record = Mapping[str, Any]
 
@@ -62,7 +63,7 @@ class Receipt(BaseModel):
         Whether it was removed on purpose, so that nobody misses it.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     path: str
     key: str
@@ -164,7 +165,7 @@ class Journal:
             self._path = self._folder / f"{name}{_OPEN}"
             self._fd = system.create(self._path)
         known = {name: value for name, value in record.items() if value is not None and value is not False}
-        system.append(self._fd, json.dumps(known, separators=(",", ":")) + "\n")
+        system.append(self._fd, _to_json(known) + "\n")
 
     def close(self) -> None:
         """End the file; it is renamed, so that others may join it with more."""

@@ -22,7 +22,7 @@ TOO_MANY_OPEN = "too many files are open; raise the limit (ulimit -n 4096) or us
 _NO_COPY = {errno.ENOSYS, errno.EXDEV, errno.EINVAL, errno.EOPNOTSUPP, errno.EPERM}
 
 
-def create(path: Path) -> int:
+def create(path: Path | str) -> int:
     """Create a file that was not there, for reading and writing; never through a symbolic link."""
     return os.open(path, _NEW, 0o666)
 
@@ -40,9 +40,9 @@ def flush(fd: int) -> None:
     os.fsync(fd)
 
 
-def publish(part: Path, target: Path) -> None:
+def publish(part: Path | str, target: Path | str) -> None:
     """Give a file its final path, in place of what was there."""
-    part.replace(target)
+    os.replace(part, target)  # noqa: PTH105
 
 
 def flush_folder(folder: Path) -> None:
@@ -60,9 +60,9 @@ def flush_folder(folder: Path) -> None:
         os.close(fd)
 
 
-def remove(path: Path) -> None:
+def remove(path: Path | str) -> None:
     """Remove a file, if it is there."""
-    path.unlink(missing_ok=True)
+    Path(path).unlink(missing_ok=True)
 
 
 def make_folder(path: Path) -> None:
