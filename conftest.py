@@ -28,6 +28,8 @@ settings.load_profile("suite")
 
 def refuse_other_machines(host):
     name = host.decode() if isinstance(host, bytes) else host
+    if name and len(name) > 253:  # more than a name may have: nobody can be asked for it
+        return
     if name not in (None, "", "localhost", "::1") and not name.startswith("127."):
         raise AssertionError(f"a test tried to reach {name}; tests talk to this machine only")
 

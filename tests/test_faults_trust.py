@@ -1,5 +1,7 @@
 """Proxies, certificates and who may be asked: what the environment says holds, and nothing is ever left unchecked."""
 
+import hashlib
+
 import pytest
 
 from certificates import make_certificates
@@ -51,6 +53,19 @@ def test_an_own_authority_is_trusted(secured, data_dir, monkeypatch, name):
     assert holds(data_dir, OBJECTS)
 
 
+@pytest.mark.parametrize("name", ["AWS_CA_BUNDLE", "SSL_CERT_DIR"])
+def test_a_folder_of_authorities_is_trusted(secured, data_dir, tmp_path, monkeypatch, name):
+    _, trusted = secured
+    folder = tmp_path / "authorities"
+    folder.mkdir()
+    issuer = bytes.fromhex("310e300c06035504030c05") + b"tests"  # CN=Tests, in the spelling that OpenSSL hashes
+    number = int.from_bytes(hashlib.sha1(issuer).digest()[:4], "little")
+    (folder / f"{number:08x}.0").write_bytes(trusted.read_bytes())
+    monkeypatch.setenv(name, str(folder))
+    assert fetched()[0].complete
+    assert holds(data_dir, OBJECTS)
+
+
 def test_a_certificate_for_another_host_is_refused(data_dir, no_proxies, tmp_path, monkeypatch):
     trusted, context = make_certificates(tmp_path, "127.0.0.2")
     monkeypatch.setenv("AWS_CA_BUNDLE", str(trusted))
@@ -65,6 +80,16 @@ def test_an_authority_that_is_not_there_is_named(secured, monkeypatch, tmp_path)
     monkeypatch.setenv("AWS_CA_BUNDLE", str(tmp_path / "gone.pem"))
     with pytest.raises(RemoteError, match=r"gone\.pem"):
         download("sub-03", ses="01")
+
+
+def test_a_file_without_certificates_makes_nobody_trusted(secured, monkeypatch, tmp_path):
+    server, _ = secured
+    nothing = tmp_path / "nothing.pem"
+    nothing.write_text("nothing\n")
+    monkeypatch.setenv("SSL_CERT_FILE", str(nothing))
+    with pytest.raises(RemoteError, match=r"(?i)certificate"):
+        download("sub-03", ses="01")
+    assert server.asked == []
 
 
 # ---------------------------------------------------------------- N14: proxies

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from email.utils import parsedate_to_datetime
 from time import time
 from typing import TYPE_CHECKING, NoReturn
 
@@ -68,6 +67,8 @@ class Head:
         wanted = self.headers.get("retry-after", "").strip()
         if wanted.isdecimal():
             return float(wanted)
+        from email.utils import parsedate_to_datetime
+
         with suppress(ValueError, OverflowError):
             return max(0.0, parsedate_to_datetime(wanted).timestamp() - time())
         return None

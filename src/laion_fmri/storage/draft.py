@@ -53,6 +53,12 @@ class Draft:
         self._algorithm = "sha256" if file.sha256 else "md5" if md5 else "crc32"
         self._digest = new_digest(self._algorithm, partial.fd)
 
+    def look(self, chunk: bytes, place: int) -> None:
+        """Look at bytes that came for a place near the start; WrongError if they are not how such a file begins."""
+        before = self._partial.head(place) if place else b""
+        if why := sniff.mismatch(self._partial.target, (before + chunk)[: sniff.ENOUGH]):
+            raise WrongError(f"{why}; nothing was kept of it, run the same again later")
+
     def take(self, chunk: bytes, place: int, most: int) -> None:
         """Write bytes that came for a place.
 
@@ -68,18 +74,13 @@ class Draft:
         Raises
         ------
         WrongError
-            If there are too many, or they are not how such a file begins.
+            If there are too many.
         """
-        stop = place + len(chunk)
-        if stop > most:
+        if place + len(chunk) > most:
             raise WrongError(
                 f"got more than its {self._size:,} bytes; nothing was kept of it, run the same again later"
             )
         self._partial.write(chunk, place)
-        if place < sniff.ENOUGH:
-            head = chunk[: sniff.ENOUGH] if place == 0 else self._partial.head(min(sniff.ENOUGH, stop))
-            if why := sniff.mismatch(self._partial.target, head):
-                raise WrongError(f"{why}; nothing was kept of it, run the same again later")
         self._digest.add(place, chunk)
 
     def finish(self, start: int, stop: int) -> None:

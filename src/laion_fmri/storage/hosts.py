@@ -30,9 +30,14 @@ def allowed(url: str, address: str, hosts: Collection[str]) -> str:
     if host not in hosts:
         other = host or shown(url)
         raise RemoteError(f"{address} leads to {other}, which is none of the hosts that may be asked")
+    require_safe(scheme, host, address)
+    return plain
+
+
+def require_safe(scheme: str, host: str, address: str) -> None:
+    """Raise RemoteError unless a host is asked over https, or is this machine."""
     if scheme != "https" and not (scheme == "http" and is_this_machine(host)):
         raise RemoteError(f"{address} leads to {host} over {scheme}; only https is safe on a network")
-    return plain
 
 
 def _parts(url: str) -> tuple[str, str, str]:

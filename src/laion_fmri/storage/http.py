@@ -11,15 +11,14 @@ import logging
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from threading import Event, Lock
+from threading import Lock
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
 
-from laion_fmri.errors import RemoteError, StoppedError
+from laion_fmri.errors import RemoteError
 from laion_fmri.storage import retry
 from laion_fmri.storage.answer import Answer, shown, told
 from laion_fmri.storage.hosts import allowed
-from laion_fmri.storage.lines import Lines
 from laion_fmri.storage.online import refuse_offline
 from laion_fmri.storage.surroundings import new_manager, proxy_for, tls_context
 
@@ -50,16 +49,9 @@ class Http:
         self._hosts = frozenset(hosts)
         self._connections = connections
         self._seconds = seconds
-        self._lines = Lines()
         self._proxies: dict[tuple[str, str], str] = {}
         self._managers: dict[tuple[str, bool], PoolManager | ProxyManager] = {}
         self._lock = Lock()
-        self.stopped = Event()
-
-    def stop(self) -> None:
-        """Break every answer that is under way, and give no other."""
-        self.stopped.set()
-        self._lines.cut()
 
     @contextmanager
     def ask(
@@ -118,8 +110,6 @@ class Http:
             allowed(place, address, self._hosts)
             host = "{0.scheme}://{0.netloc}".format(urlsplit(place))
             with told(address, host, reading=False):
-                if self.stopped.is_set():
-                    raise StoppedError(f"{address}: stopped; run the same again to continue")
                 response = self._once(method, place, headers, json)
             target = response.get_redirect_location()
             if not target:
@@ -162,9 +152,7 @@ class Http:
     def _new_manager(self, proxy: str, tls: bool) -> PoolManager | ProxyManager:
         for name in _LOGGERS:
             logging.getLogger(name).addFilter(_hide_queries)
-        manager = new_manager(proxy, self._connections, tls_context() if tls else None)
-        manager.pool_classes_by_scheme = self._lines.pools()
-        return manager
+        return new_manager(proxy, self._connections, tls_context() if tls else None)
 
 
 def _hide_queries(record: logging.LogRecord) -> bool:

@@ -11,7 +11,7 @@ from contextlib import suppress
 from threading import Event
 
 from laion_fmri.errors import ChangedError, ExpiredError, PassingError, RemoteError, StoppedError
-from laion_fmri.storage import pieces, retry, system
+from laion_fmri.storage import pieces, retry, sniff, system
 from laion_fmri.storage.draft import Draft, Pulled, WrongError
 from laion_fmri.storage.folders import Folders
 from laion_fmri.storage.origin import Part
@@ -195,8 +195,11 @@ class Pull:
 
     def take(self, chunk: bytes, cursor: Cursor) -> None:
         """Take bytes that came of a part; many are written at once, for that takes less time."""
+        starts = cursor.place + cursor.ahead < sniff.ENOUGH
         cursor.chunks.append(chunk)
         cursor.ahead += len(chunk)
+        if starts:
+            self._draft.look(b"".join(cursor.chunks), cursor.place)
         if cursor.ahead >= _AT_ONCE:
             self._write(cursor)
 

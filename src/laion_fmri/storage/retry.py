@@ -81,12 +81,12 @@ def next_try(error: Exception, failures: int, patience: Patience, chance: float)
     return chance * min(patience.longest_pause, patience.pause * 2.0 ** (failures - 1))
 
 
-def persist(stop: Event, ask: Callable[Asked, Answer], *args: Asked.args, **kwargs: Asked.kwargs) -> Answer:
+def persist(stop: Event | None, ask: Callable[Asked, Answer], *args: Asked.args, **kwargs: Asked.kwargs) -> Answer:
     """Ask until there is an answer, or no hope; a remote that cannot be reached at all is not asked again.
 
     Parameters
     ----------
-    stop : Event
+    stop : Event, optional
         Ends the pauses.
     ask : callable
         Called with all else.

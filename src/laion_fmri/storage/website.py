@@ -61,7 +61,7 @@ class Website(SteadyOrigin):
 
     def _file(self, key: str) -> RemoteFile | None:
         try:
-            return persist(self._http.stopped, self._described, key)
+            return persist(None, self._described, key)
         except GoneError:
             return None
 

@@ -16,7 +16,7 @@ from typing import Protocol
 
 import pycurl
 
-from laion_fmri.errors import PassingError
+from laion_fmri.errors import PassingError, TooManyOpenError
 from laion_fmri.storage import retry, system, troubles
 from laion_fmri.storage.answer import Head, shown
 from laion_fmri.storage.gauge import Gauge
@@ -33,6 +33,7 @@ _UNREACHABLE = {
     pycurl.E_COULDNT_CONNECT,
     97,  # CURLE_PROXY, which pycurl does not name
 }
+_NOT_TRUSTED = {pycurl.E_PEER_FAILED_VERIFICATION, pycurl.E_SSL_CACERT_BADFILE}
 _NO_ADDRESS = {pycurl.E_URL_MALFORMAT, pycurl.E_UNSUPPORTED_PROTOCOL}
 
 _ALWAYS: dict[int, object] = {
@@ -82,10 +83,18 @@ class Wire:
     ----------
     places : int
         Most requests at once.
+
+    Raises
+    ------
+    TooManyOpenError
+        If no more files can be opened.
     """
 
     def __init__(self, places: int) -> None:
-        self._multi = pycurl.CurlMulti()
+        try:
+            self._multi = pycurl.CurlMulti()
+        except pycurl.error:
+            raise TooManyOpenError(system.TOO_MANY_OPEN) from None
         self._multi.setopt(pycurl.M_MAXCONNECTS, places)
         self._idle: dict[str, list[pycurl.Curl]] = defaultdict(list)  # by host
         self._ways: dict[str, dict[int, object]] = {}
@@ -157,9 +166,8 @@ def _way(url: str) -> dict[int, object]:
     proxy = proxy_for(url)
     way: dict[int, object] = {pycurl.PROXY: proxy, pycurl.NOPROXY: ""}
     if url.startswith("https:") or proxy.startswith("https:"):
-        certificates, folder = authorities()
-        way |= {pycurl.CAINFO_BLOB: certificates, pycurl.PROXY_CAINFO_BLOB: certificates}
-        way |= {pycurl.CAPATH: folder} if folder else {}
+        file, folder = authorities()
+        way |= {pycurl.CAINFO: file, pycurl.CAPATH: folder, pycurl.PROXY_CAINFO: file, pycurl.PROXY_CAPATH: folder}
     return way
 
 
@@ -230,7 +238,7 @@ class _Call:
             return troubles.too_many_open(address)
         if code in _UNREACHABLE or (code == pycurl.E_OPERATION_TIMEDOUT and not self.lines):
             return troubles.unreachable(address, self.host)
-        if code == pycurl.E_PEER_FAILED_VERIFICATION:
+        if code in _NOT_TRUSTED:
             return troubles.not_trusted(address, self.host)
         if code == pycurl.E_SSL_CONNECT_ERROR:
             return troubles.no_tls(address, self.host)
