@@ -26,7 +26,7 @@ from laion_fmri.progress import OnEvent, progress
 from laion_fmri.selection import DownloadRequest
 from laion_fmri.storage.bucket import Bucket
 from laion_fmri.storage.disk import free_bytes
-from laion_fmri.storage.events import Advanced, Denied, Done, Event, Failed
+from laion_fmri.storage.events import NOT_HAD, Advanced, Denied, Done, Event, Failed
 from laion_fmri.storage.names import printable
 from laion_fmri.storage.origin import Origin
 from laion_fmri.storage.plan import Action, Plan, PlannedFile, RemoteFile, placed, planned, wanted_files
@@ -234,7 +234,7 @@ def run(plan: Plan, remote: Origin, n_jobs: int) -> Report:
 
         def tell(event: Event) -> None:
             shown(event)
-            if isinstance(event, Denied | Failed) and event.reason not in said:
+            if isinstance(event, NOT_HAD) and event.reason not in said:
                 said.add(event.reason)
                 warnings.warn(_why(event), UserWarning, stacklevel=4)
 

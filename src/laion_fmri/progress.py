@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from laion_fmri.storage import pieces
-from laion_fmri.storage.events import ENDS, Advanced, Denied, Done, Dropped, Event, Failed, Resumed, Started
+from laion_fmri.storage.events import ENDS, Advanced, Counted, Denied, Done, Dropped, Event, Failed, Resumed, Started
 from laion_fmri.storage.plan import Action, Plan
 
 OnEvent = Callable[[Event], None]
@@ -58,13 +58,11 @@ class Tally:
 
     def add(self, event: Event, now: float) -> None:
         """Count an event that happened at a time in seconds."""
-        if isinstance(event, Advanced):
-            self.received += event.bytes
-            self._note(now)
-        if isinstance(event, Advanced | Resumed):
-            self._have(event.file.key, event.bytes)
-        elif isinstance(event, Dropped):
-            self._have(event.file.key, -event.bytes)
+        if isinstance(event, Counted):
+            self._have(event.file.key, -event.bytes if isinstance(event, Dropped) else event.bytes)
+            if isinstance(event, Advanced):
+                self.received += event.bytes
+                self._note(now)
         elif isinstance(event, ENDS):
             self.ended += 1
             had = self._of_file.pop(event.file.key, 0)

@@ -16,30 +16,27 @@ class Event:
     file: PlannedFile
 
 
-@dataclass(frozen=True)
 class Started(Event):
     """Its transfer began."""
 
 
 @dataclass(frozen=True)
-class Resumed(Event):
-    """Some bytes of it are here from an earlier run."""
+class Counted(Event):
+    """Something that happened to some of its bytes."""
 
     bytes: int
 
 
-@dataclass(frozen=True)
-class Advanced(Event):
-    """Some more bytes of it came over the wire."""
-
-    bytes: int
+class Resumed(Counted):
+    """They are here from an earlier run."""
 
 
-@dataclass(frozen=True)
-class Dropped(Event):
-    """Some bytes that were here, or came, are of no use; they have to come again."""
+class Advanced(Counted):
+    """They came over the wire."""
 
-    bytes: int
+
+class Dropped(Counted):
+    """They were here, or came, and are of no use: they have to come again."""
 
 
 @dataclass(frozen=True)
@@ -68,4 +65,5 @@ class Failed(Event):
         return str(self.error)
 
 
-ENDS = (Done, Denied, Failed)
+NOT_HAD = (Denied, Failed)
+ENDS = (Done, *NOT_HAD)

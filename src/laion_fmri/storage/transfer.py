@@ -9,8 +9,8 @@ from __future__ import annotations
 import errno
 import os
 import time
-from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import closing, suppress
 from pathlib import Path
 
 from laion_fmri.errors import (
@@ -75,11 +75,9 @@ def transfer(plan: Plan, origin: Origin, n_jobs: int = 1) -> Iterator[Event]:
             elif isinstance(event, Advanced):
                 unreachable = 0
             if isinstance(event, Done) and event.pulled:
-                with _no_more_room(plan):
-                    journal.note(_record(plan, event.file, event.pulled))
+                _do(plan, journal.note, _record(plan, event.file, event.pulled))
             yield event
-        with _no_more_room(plan):
-            folders.flush()
+        _do(plan, folders.flush)
 
 
 def _record(plan: Plan, file: PlannedFile, pulled: Pulled) -> Record:
@@ -98,10 +96,10 @@ def _record(plan: Plan, file: PlannedFile, pulled: Pulled) -> Record:
     }
 
 
-@contextmanager
-def _no_more_room(plan: Plan) -> Iterator[None]:
+def _do(plan: Plan, step: Callable[..., object], *given: object) -> None:
+    """Do something on the disk; where that is full, the plan ends."""
     try:
-        yield
+        step(*given)
     except OSError as error:
         _end_of_all(error, plan)
         raise
