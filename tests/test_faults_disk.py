@@ -1,6 +1,7 @@
 """Faults of the disk: full, read-only, odd, or stale; what is left behind, and what is said."""
 
 import errno
+import itertools
 import os
 import shutil
 import subprocess
@@ -90,6 +91,24 @@ def test_a_disk_that_fills_up_in_the_middle_of_a_file_leaves_nothing_of_it(fault
         fetched(n_jobs=2)
     assert is_right(data_dir)
     assert unfinished(data_dir) == []
+
+
+@pytest.mark.parametrize("failing", [1, 2, 7, 12])
+def test_a_write_that_failed_never_counts_as_done(faulty, data_dir, monkeypatch, failing):
+    faulty.versions[LARGE] = '"0123456789abcdef0123456789abcdef-5"'  # no checksum, which would tell
+    write, remove, numbers = system.write, system.remove, itertools.count(1)
+
+    def once_broken(fd, *given):
+        if LARGE.rpartition("/")[2] in name_of(fd) and next(numbers) == failing:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        write(fd, *given)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(system, "write", once_broken)
+        patch.setattr(system, "remove", lambda path: None if ".part" in str(path) else remove(path))  # as if killed
+        assert fetched()[0].failed == (LARGE,)
+    assert fetched()[0].complete
+    assert place(data_dir, LARGE).read_bytes() == OBJECTS[LARGE]
 
 
 @pytest.fixture

@@ -21,6 +21,7 @@ EXPIRED = b"<Error><Code>AccessDenied</Code><Message>Request has expired</Messag
 def pieces(monkeypatch, patience):
     """Large files come in several parts, and nobody waits."""
     monkeypatch.setattr("laion_fmri.storage.pieces.PIECE", PIECE)
+    monkeypatch.setattr("laion_fmri.storage.pieces.AT_ONCE", PIECE // 8)
     patience(pause=0, tries=3, progress=1)
 
 

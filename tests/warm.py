@@ -149,7 +149,7 @@ def run(words, environment, folder, sabotage):
 def pieces(size):
     from laion_fmri.storage import pieces
 
-    pieces.PIECE = size
+    pieces.PIECE, pieces.AT_ONCE = size, size // 8
 
 
 def patience(limits):

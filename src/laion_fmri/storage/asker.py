@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from threading import Event
 
@@ -87,9 +87,9 @@ class _Whole(Exchange):
         """Begin anew."""
         self.bytes.clear()
 
-    def take(self, chunk: bytes) -> None:
+    def take(self, chunks: Sequence[bytes]) -> None:
         """Take bytes."""
-        self.bytes += chunk
+        self.bytes += b"".join(chunks)
         if len(self.bytes) > _MOST_BYTES:
             raise RemoteError(f"{self._shown}: the answer has more than {_MOST_BYTES:,} bytes; tell its owner")
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from laion_fmri.errors import LaionFMRIError, RemoteError
 from laion_fmri.storage.answer import Head
+from laion_fmri.storage.cursor import Cursor
 from laion_fmri.storage.exchange import Exchange
 from laion_fmri.storage.origin import Origin
-from laion_fmri.storage.pull import Cursor, Pull
+from laion_fmri.storage.pull import Pull
 from laion_fmri.storage.web_file import part_of
 from laion_fmri.storage.wire import Wire
 
@@ -59,9 +60,9 @@ class Attempt(Exchange):
         self.pull.place(part_of(head, self.pull.etag), self.cursor)
         self._origin.works(self._place)
 
-    def take(self, chunk: bytes) -> None:
+    def take(self, chunks: Sequence[bytes]) -> None:
         """Take them."""
-        self.pull.take(chunk, self.cursor)
+        self.pull.take(chunks, self.cursor)
 
     def over(self, error: Exception | None) -> None:
         """Take the end."""

@@ -15,6 +15,7 @@ from laion_fmri.storage.draft import Pulled
 from laion_fmri.storage.events import Advanced, Denied, Done, Dropped, Event, Failed, Resumed, Started
 from laion_fmri.storage.folders import Folders
 from laion_fmri.storage.origin import Origin
+from laion_fmri.storage.pen import Pen
 from laion_fmri.storage.plan import PlannedFile
 from laion_fmri.storage.pull import AGAIN, Pull
 from laion_fmri.storage.wire import Wire
@@ -77,6 +78,7 @@ class Crew:
         self._places = min(n_jobs * pieces.LANES, _MOST)
         self._wire = Wire(self._places)
         self._disk = ThreadPoolExecutor(pieces.LANES, thread_name_prefix="disk")
+        self._pen = Pen()
         self._jobs: dict[Pull, _Job] = {}
         self._stop = Flag()
         self._slow = 0
@@ -100,7 +102,7 @@ class Crew:
     def _begin(self, file: PlannedFile) -> Event:
         if self._lost:
             return Failed(file, self._lost)
-        job = _Job(Pull(file, self._origin.etag_is_md5))
+        job = _Job(Pull(file, self._origin.etag_is_md5, self._pen))
         self._jobs[job.pull] = job
         self._do(job, job.has_begun, job.pull.begin, self._folders, self._stop)
         return Started(file)
@@ -167,6 +169,7 @@ class Crew:
         for pull in self._jobs:
             pull.fail(StoppedError(f"stopped; {AGAIN} to continue"))
             pull.close()
+        self._pen.close()
 
 
 def _ignored(_: object) -> None:

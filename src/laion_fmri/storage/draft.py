@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from laion_fmri.errors import RemoteError
@@ -59,29 +60,11 @@ class Draft:
         if why := sniff.mismatch(self._partial.target, (before + chunk)[: sniff.ENOUGH]):
             raise WrongError(f"{why}; nothing was kept of it, run the same again later")
 
-    def take(self, chunk: bytes, place: int, most: int) -> None:
-        """Write bytes that came for a place.
-
-        Parameters
-        ----------
-        chunk : bytes
-            They themselves.
-        place : int
-            Where the first of them belongs.
-        most : int
-            Place that none of them may reach.
-
-        Raises
-        ------
-        WrongError
-            If there are too many.
-        """
-        if place + len(chunk) > most:
-            raise WrongError(
-                f"got more than its {self._size:,} bytes; nothing was kept of it, run the same again later"
-            )
-        self._partial.write(chunk, place)
-        self._digest.add(place, chunk)
+    def take(self, chunks: Sequence[bytes], place: int) -> None:
+        """Write bytes that came for a place; OSError if that cannot be."""
+        data = chunks[0] if len(chunks) == 1 else b"".join(chunks)
+        self._partial.write(data, place)
+        self._digest.add(place, data)
 
     def finish(self, start: int, stop: int) -> None:
         """Note that a part is whole, and on the disk where a later run may need it."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from urllib.parse import urljoin
 
 from laion_fmri.errors import RemoteError
@@ -32,7 +32,7 @@ class Exchange:
         """Take the head of an answer that gives what was asked for."""
         raise NotImplementedError
 
-    def take(self, chunk: bytes) -> None:
+    def take(self, chunks: Sequence[bytes]) -> None:
         """Take bytes of its body."""
         raise NotImplementedError
 
@@ -76,14 +76,14 @@ class Exchange:
             raise RemoteError(f"{self._address} leads to what is no address; tell its owner") from None
         return self._follow(url, self._address)
 
-    def body(self, chunk: bytes) -> None:
+    def body(self, chunks: Sequence[bytes]) -> None:
         """Take bytes: of what was asked for, or of what is said instead."""
         if self._refused:
-            self._said += chunk
+            self._said += b"".join(chunks)
             if len(self._said) >= ERROR_BYTES:
                 raise refusal(self._refused, self._said[:ERROR_BYTES])
         elif not self._target:
-            self.take(chunk)
+            self.take(chunks)
 
     def ended(self, error: Exception | None) -> None:
         """Take the end of an answer."""

@@ -7,6 +7,12 @@ from collections.abc import Iterable
 PIECE = 1 << 24
 """Bytes of a part; files that are not longer are fetched whole."""
 
+AT_ONCE = 1 << 19
+"""Bytes of a part that are handed on, and written, together."""
+
+SMALL = 1 << 20
+"""Bytes of a file whose writing is not worth another thread."""
+
 LANES = 8
 """Parts of files that are fetched at once, beside the files themselves."""
 

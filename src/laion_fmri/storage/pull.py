@@ -7,32 +7,21 @@ from __future__ import annotations
 
 import os
 from collections import deque
+from collections.abc import Sequence
 from contextlib import suppress
 from threading import Event
 
 from laion_fmri.errors import ChangedError, ExpiredError, PassingError, RemoteError, StoppedError
-from laion_fmri.storage import pieces, retry, sniff, system
+from laion_fmri.storage import pieces, retry, system
+from laion_fmri.storage.cursor import Cursor
 from laion_fmri.storage.draft import Draft, Pulled, WrongError
 from laion_fmri.storage.folders import Folders
 from laion_fmri.storage.origin import Part
 from laion_fmri.storage.partial import Partial, take_over, version_of
-from laion_fmri.storage.pieces import Span
+from laion_fmri.storage.pen import Pen
 from laion_fmri.storage.plan import PlannedFile
 
 AGAIN = "run the same again"
-_AT_ONCE = 1 << 16  # bytes; more would be memory that the system makes anew each time
-
-
-class Cursor:
-    """A part of a file: its bounds, the next byte to be written, what came since, when it may be asked for."""
-
-    def __init__(self, span: Span) -> None:
-        self.start, self.stop = span
-        self.chunks: list[bytes] = []
-        self.ahead = 0
-        self.place = self.best = self.start
-        self.failures = 0
-        self.due = 0.0
 
 
 class Pull:
@@ -44,6 +33,8 @@ class Pull:
         What is fetched.
     etag_is_md5 : bool
         Whether its remote names versions by the MD5 of their bytes.
+    pen : Pen
+        Writes what comes; for a small file, nobody but the caller does.
 
     Attributes
     ----------
@@ -59,7 +50,7 @@ class Pull:
         Why it cannot be had.
     """
 
-    def __init__(self, file: PlannedFile, etag_is_md5: bool) -> None:
+    def __init__(self, file: PlannedFile, etag_is_md5: bool, pen: Pen) -> None:
         self.file = file
         self.etag = file.etag
         self.is_large = file.size > pieces.PIECE
@@ -67,6 +58,7 @@ class Pull:
         self._kept = self._here = 0
         self.error: Exception | None = None
         self._etag_is_md5 = etag_is_md5
+        self._pen = pen if self.is_large or file.size > pieces.SMALL else None
         self._partial: Partial | None = None
         self._waiting: deque[Cursor] = deque()
         self._under_way: set[Cursor] = set()
@@ -99,7 +91,8 @@ class Pull:
     def _plan(self) -> None:
         piece = pieces.PIECE if self.is_large else max(self.file.size, 1)
         self._draft = Draft(self.file, self._private, self._etag_is_md5)
-        self._waiting = deque(map(Cursor, pieces.missing(self.file.size, self._private.done, piece)))
+        spans = pieces.missing(self.file.size, self._private.done, piece)
+        self._waiting = deque(Cursor(span, self._pen) for span in spans)
         self._is_shared = False
 
     @property
@@ -130,6 +123,9 @@ class Pull:
         self.error = None
         self.lost += self._here
         self._kept = self._here = 0
+        for cursor in self._under_way:
+            with suppress(OSError):
+                cursor.settle()
         self._under_way.clear()
         self._private.restart()
         self._plan()
@@ -139,8 +135,8 @@ class Pull:
         """End it. What is finished of a large file is kept for a later run, but not where it is wrong."""
         if self._partial is None:
             return
-        with suppress(OSError):
-            for cursor in self._under_way:
+        for cursor in self._under_way:
+            with suppress(OSError):
                 self.rest(cursor)
                 self.finish(cursor.start, cursor.place)
         wrong = isinstance(self.error, WrongError | ChangedError)
@@ -189,32 +185,17 @@ class Pull:
         self.lost += self._here
         self._here = 0
         self._waiting.clear()
-        cursor.start = cursor.place = cursor.ahead = 0
-        cursor.chunks.clear()
-        cursor.stop = self.file.size
+        cursor.restart(self.file.size)
 
-    def take(self, chunk: bytes, cursor: Cursor) -> None:
-        """Take bytes that came of a part; many are written at once, for that takes less time."""
-        starts = cursor.place + cursor.ahead < sniff.ENOUGH
-        cursor.chunks.append(chunk)
-        cursor.ahead += len(chunk)
-        if starts:
-            self._draft.look(b"".join(cursor.chunks), cursor.place)
-        if cursor.ahead >= _AT_ONCE:
-            self._write(cursor)
-
-    def _write(self, cursor: Cursor) -> None:
-        data = cursor.chunks[0] if len(cursor.chunks) == 1 else b"".join(cursor.chunks)
-        cursor.chunks, cursor.ahead = [], 0
-        self._draft.take(data, cursor.place, cursor.stop)
-        cursor.place += len(data)
-        self.came += len(data)
-        self._here += len(data)
+    def take(self, chunks: Sequence[bytes], cursor: Cursor) -> None:
+        """Take bytes that came of a part."""
+        count = cursor.take(chunks, self._draft)
+        self.came += count
+        self._here += count
 
     def rest(self, cursor: Cursor) -> None:
         """Write what came of a part and is not written yet."""
-        if cursor.chunks:
-            self._write(cursor)
+        cursor.rest(self._draft)
 
     def ended(self, cursor: Cursor, error: Exception | None, now: float) -> None:
         """Take the end of a request: a part that is not whole is asked for again, as long as that may help."""

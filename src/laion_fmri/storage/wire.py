@@ -10,14 +10,14 @@ from __future__ import annotations
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import pycurl
 
 from laion_fmri.errors import PassingError, TooManyOpenError
-from laion_fmri.storage import retry, system, troubles
+from laion_fmri.storage import pieces, retry, system, troubles
 from laion_fmri.storage.answer import Head, shown
 from laion_fmri.storage.gauge import Gauge
 from laion_fmri.storage.surroundings import authorities, proxy_for
@@ -69,7 +69,7 @@ class Listener(Protocol):
     def head(self, head: Head) -> None:
         """Take the head of the answer, before its body."""
 
-    def body(self, chunk: bytes) -> None:
+    def body(self, chunks: Sequence[bytes]) -> None:
         """Take the next bytes of the body."""
 
     def ended(self, error: Exception | None) -> None:
@@ -179,7 +179,8 @@ class _Call:
         self.host = host
         self.listener = listener
         self.lines: list[bytes] = []
-        self._bytes = 0
+        self._chunks: list[bytes] = []
+        self._ahead = self._bytes = 0
         self._is_judged = False
         self._error: BaseException | None = None
         self._gauge = Gauge()
@@ -187,11 +188,17 @@ class _Call:
         self._heard = system.clock()
 
     def body(self, data: bytes) -> int | None:
-        """Take bytes of the body, from libcurl."""
-        self._bytes += len(data)
+        """Take bytes of the body, from libcurl, which gives 16 kB at a time: they are handed on by many."""
+        self._chunks.append(data)
+        self._ahead += len(data)
+        return None if self._ahead < pieces.AT_ONCE and self._is_judged else self._hand_on()
+
+    def _hand_on(self) -> int | None:
+        chunks, self._chunks = self._chunks, []
+        self._bytes, self._ahead = self._bytes + self._ahead, 0
         try:
             self._judge()
-            self.listener.body(data)
+            self.listener.body(chunks)
         except BaseException as error:
             self._error = error
             return _ABORT
@@ -205,7 +212,9 @@ class _Call:
             self.listener.head(head)
 
     def trouble(self) -> Exception | None:
-        """Return why it is not waited for any more: nothing comes, or too little."""
+        """Hand on what has come, and return why no more is waited for: nothing comes, or too little, or it is wrong."""
+        if self._ahead and self._hand_on():
+            return self._failure()
         now, seen = system.clock(), (len(self.lines), self._bytes)
         if seen == self._seen:
             return self.broke("silence") if now - self._heard > retry.PATIENCE.silence else None
@@ -218,14 +227,20 @@ class _Call:
 
     def end(self, error: Exception | None) -> None:
         """Tell the listener that it is over."""
+        if self._ahead and self._error is None:
+            self._hand_on()
         if self._error is None and error is None:
             try:
                 self._judge()
             except Exception as own:
                 self._error = own
+        self.listener.ended(self._failure() or error)
+
+    def _failure(self) -> Exception | None:
+        """Return the error of the listener; where the process is to end, it does."""
         if self._error is not None and not isinstance(self._error, Exception):
-            raise self._error  # the process is to end
-        self.listener.ended(self._error or error)
+            raise self._error
+        return self._error
 
     def broke(self, how: str) -> PassingError:
         """Return the error for a connection that broke."""
