@@ -1,7 +1,5 @@
 """Addresses on the web, and what stands in for them."""
 
-from __future__ import annotations
-
 import re
 from typing import Annotated
 from urllib.parse import urlsplit

@@ -1,9 +1,7 @@
 """One entry of a catalog: its files, what a caller chooses of them, and what reading them gives."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Mapping
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, ValidationInfo, WithJsonSchema, field_validator, model_validator
 from pydantic_core import PydanticCustomError
@@ -118,7 +116,7 @@ class FileSpec(Strict):
         return gaps
 
     @model_validator(mode="after")
-    def _names_fit(self) -> FileSpec:
+    def _names_fit(self) -> Self:
         paths = [name for name, entity in self.entities.items() if entity.kind == "path"]
         found = [message for _, message in templates.misfits(self.entities, paths, self.path, self._options())]
         if found:
@@ -126,7 +124,7 @@ class FileSpec(Strict):
         return self
 
     @model_validator(mode="after")
-    def _owners_are_entities(self) -> FileSpec:
+    def _owners_are_entities(self) -> Self:
         for name, column in self.layout.columns.items():
             if column.owner is not None and column.owner not in self.entities:
                 hint = did_you_mean(column.owner, self.entities)
@@ -209,7 +207,7 @@ class Artifact(FileSpec):
     size: Size
 
     @model_validator(mode="after")
-    def _is_found_without_a_listing(self) -> Artifact:
+    def _is_found_without_a_listing(self) -> Self:
         if isinstance(self.remote, HttpsRemote):
             where = f"comes from {self.remote.name}, which lists nothing"
             if not self.tree.alone:
@@ -220,7 +218,7 @@ class Artifact(FileSpec):
         return self
 
     @model_validator(mode="after")
-    def _is_known_to_its_service(self) -> Artifact:
+    def _is_known_to_its_service(self) -> Self:
         files = self.tree.files
         if isinstance(self.access, Agreement) and (not files or any(map(templates.fields, files))):
             raise ValueError("a service gives files by their names; its tree has to name them in files, without fields")
@@ -230,7 +228,7 @@ class Artifact(FileSpec):
         return self.options
 
     @model_validator(mode="after")
-    def _references_fit(self) -> Artifact:
+    def _references_fit(self) -> Self:
         for layout in (self.layout, *(join.layout for join in self.joins.values())):
             for name, column in layout.columns.items():
                 if column.known_in is not None:
@@ -247,7 +245,7 @@ class Artifact(FileSpec):
             raise ValueError(f"column {name} is known in a column {where.column} that {where.join} has not{hint}")
 
     @model_validator(mode="after")
-    def _sidecars_have_names(self) -> Artifact:
+    def _sidecars_have_names(self) -> Self:
         if self.sidecar and self.rest:
             raise ValueError(f"sidecar: the files of {{{self.rest}}} have no names that one could tell")
         return self

@@ -5,14 +5,12 @@ An entity is a BIDS key with its values (``ses-01``), the suffix or the extensio
 BIDS, or the rest of a path below a folder.
 """
 
-from __future__ import annotations
-
 import contextlib
 import operator
 import re
 from collections.abc import Iterable, Set
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
@@ -104,7 +102,7 @@ class Entity(Strict):
     strip: str = ""
 
     @model_validator(mode="after")
-    def _consistent(self) -> Entity:
+    def _consistent(self) -> Self:
         if self.kind == "path":
             if self.values or self.range or self.aliases or self.match != "permissive" or self.strip:
                 raise ValueError("a path takes no values, range, aliases, match and strip")

@@ -1,7 +1,5 @@
 """The form of an agreement: what it asks for, and which answers are good."""
 
-from __future__ import annotations
-
 import re
 from string import Formatter
 from typing import Annotated

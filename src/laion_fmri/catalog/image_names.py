@@ -1,12 +1,10 @@
 """What the names of images say: the rules of a catalog, and one name taken apart; pure."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -126,7 +124,7 @@ class ImageKind(Strict):
     examples: Annotated[tuple[str, ...], Field(min_length=1)]
 
     @model_validator(mode="after")
-    def _owned_if_unique(self) -> ImageKind:
+    def _owned_if_unique(self) -> Self:
         if self.shared and _OWNER in self.regex.groupindex:
             raise ValueError(f"a shared image has no {_OWNER}; leave the group out, or write shared: false")
         return self
@@ -155,7 +153,7 @@ class ImageNames(Strict):
     ood_types: dict[str, int] = Field(default={})
 
     @model_validator(mode="after")
-    def _examples_fit(self) -> ImageNames:
+    def _examples_fit(self) -> Self:
         wrong = [*self._wrong_examples()]
         if wrong:
             raise ValueError("; ".join(wrong))

@@ -1,9 +1,7 @@
 """What reading a file gives: an array, or a table whose cells are checked."""
 
-from __future__ import annotations
-
 import re
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
@@ -59,7 +57,7 @@ class Column(Strict):
     known_in: Reference | None = None
 
     @model_validator(mode="after")
-    def _consistent(self) -> Column:
+    def _consistent(self) -> Self:
         if self.names and self.dtype != "str":
             raise ValueError("names are text; write dtype: str")
         if self.owner and not self.names:

@@ -4,8 +4,6 @@
 pages all read these.
 """
 
-from __future__ import annotations
-
 from typing import Any, Literal
 
 from pydantic import Field, field_validator

@@ -1,7 +1,5 @@
 """Under which conditions data may be had."""
 
-from __future__ import annotations
-
 from typing import Annotated, Literal
 
 from pydantic import Field

@@ -1,8 +1,6 @@
 """What many artifacts share: the dataset, who may have it, how it is divided."""
 
-from __future__ import annotations
-
-from typing import Annotated
+from typing import Annotated, Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -109,7 +107,7 @@ class Tree(Strict):
     forced: tuple[Forced, ...] = ()
 
     @model_validator(mode="after")
-    def _keys(self) -> Tree:
+    def _keys(self) -> Self:
         if (self.prefix is None) == (not self.files):
             raise ValueError("give either prefix or files")
         if self.alone and (self.flag or self.required):

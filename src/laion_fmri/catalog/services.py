@@ -1,7 +1,5 @@
 """A web service that gives files to those who have agreed to its terms."""
 
-from __future__ import annotations
-
 import re
 from typing import Annotated
 

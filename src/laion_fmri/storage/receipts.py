@@ -4,8 +4,6 @@ A process writes a file of its own and no other, so that several may write at on
 about one path the latest holds. Many such files are joined into one from time to time.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import time
@@ -14,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import islice
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -178,7 +176,7 @@ class Journal:
             system.publish(self._path, self._path.with_name(self._path.name.removesuffix(_OPEN) + _CLOSED))
             _join(self._folder)
 
-    def __enter__(self) -> Journal:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
