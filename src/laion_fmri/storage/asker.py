@@ -46,7 +46,7 @@ class Asker:
             If the answer is a refusal, or too long to be read whole.
         """
         refuse_offline(place.address)
-        whole = _Whole(self._follow, place.address)
+        whole = _Whole(self._follow)
         with self._wire() as wire:
             whole.ask(wire, place, {})
             while not whole.is_over:
@@ -76,12 +76,11 @@ class Asker:
 class _Whole(Exchange):
     """An answer that is put together."""
 
-    def __init__(self, follow: Callable[[str, str], str], address: str) -> None:
+    def __init__(self, follow: Callable[[str, str], str]) -> None:
         super().__init__(follow)
         self.bytes = bytearray()
         self.is_over = False
         self.error: Exception | None = None
-        self._shown = address
 
     def given(self, head: Head) -> None:
         """Begin anew."""
@@ -91,7 +90,7 @@ class _Whole(Exchange):
         """Take bytes."""
         self.bytes += b"".join(chunks)
         if len(self.bytes) > _MOST_BYTES:
-            raise RemoteError(f"{self._shown}: the answer has more than {_MOST_BYTES:,} bytes; tell its owner")
+            raise RemoteError(f"{self._address}: the answer has more than {_MOST_BYTES:,} bytes; tell its owner")
 
     def over(self, error: Exception | None) -> None:
         """Take the end."""

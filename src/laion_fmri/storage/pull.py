@@ -1,6 +1,7 @@
 """One file under way: which of its parts are asked for when, what becomes of their answers, and how it ends.
 
-Nothing here waits: `Pull.begin`, `Pull.finish` and `Pull.publish` are work for the disk, which others run beside.
+Nothing here waits for the network. `Pull.begin`, `Pull.finish` and `Pull.publish` are work for the disk, which others
+run beside.
 """
 
 from __future__ import annotations
