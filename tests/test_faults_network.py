@@ -590,6 +590,13 @@ def test_a_listing_that_is_none_is_an_error_and_not_an_empty_bucket(faulty, data
     assert holds(data_dir, {})
 
 
+def test_a_listing_without_end_is_not_read_to_its_end(faulty, data_dir):
+    faulty.listings = [Fault.page(bytes(1 << 25))]
+    with pytest.raises(RemoteError, match=r"s3://laion-fmri.* more than 16,777,216 bytes"):
+        download("sub-03", ses="01")
+    assert holds(data_dir, {})
+
+
 @pytest.mark.parametrize("token", [b"", b"<NextContinuationToken>0</NextContinuationToken>"])
 def test_a_listing_that_does_not_go_on_as_it_says_is_an_error(faulty, data_dir, token):
     def change(reply):

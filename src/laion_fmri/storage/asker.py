@@ -36,14 +36,10 @@ class Asker:
 
         Raises
         ------
-        OfflineError
-            If the network may not be used.
-        UnreachableError, PassingError
-            If a host cannot be reached, does not answer in time, or the connection breaks.
         StoppedError
             If another thread calls `stop`.
         RemoteError
-            If the answer is a refusal, or too long to be read whole.
+            As of `laion_fmri.storage.http.Http.ask`; also where the answer is a refusal, or too long to be read whole.
         """
         refuse_offline(place.address)
         whole = _Whole(self._follow)
