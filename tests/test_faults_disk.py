@@ -1,5 +1,6 @@
 """Faults of the disk: full, read-only, odd, or stale; what is left behind, and what is said."""
 
+import _thread
 import errno
 import itertools
 import os
@@ -31,6 +32,7 @@ from laion_fmri.cli import main
 from laion_fmri.config import dataset_initialize
 from laion_fmri.errors import DataDirError, NoSpaceError
 from laion_fmri.storage import system
+from laion_fmri.storage.receipts import records
 
 STEPS_OF_A_FILE = ["make_folder", "create", "write", "flush", "publish"]
 STEPS = [*STEPS_OF_A_FILE, "flush_folder", "append"]
@@ -109,6 +111,25 @@ def test_a_write_that_failed_never_counts_as_done(faulty, data_dir, monkeypatch,
         assert fetched()[0].failed == (LARGE,)
     assert fetched()[0].complete
     assert place(data_dir, LARGE).read_bytes() == OBJECTS[LARGE]
+
+
+def test_a_large_file_that_came_to_its_place_while_the_run_was_interrupted_has_its_receipt(
+    faulty, data_dir, monkeypatch
+):
+    publish, target = system.publish, place(data_dir, LARGE)
+
+    def interrupted(part, path):
+        publish(part, path)
+        if Path(path) == target:
+            _thread.interrupt_main()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(system, "publish", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            fetched()
+    assert target.read_bytes() == OBJECTS[LARGE]
+    assert not [name for name in unfinished(data_dir) if target.name in name]
+    assert LARGE in {record["key"] for record in records(Path(data_dir)).values()}
 
 
 @pytest.fixture

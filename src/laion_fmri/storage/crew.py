@@ -51,6 +51,13 @@ class _Job:
         pull = self.pull
         return bool(self.work or pull.came or pull.resumed or pull.lost or pull.error) or pull.is_whole
 
+    def take_back(self) -> None:
+        """Take what has been done beside."""
+        for done in [done for done in self.work if done[0].done()]:
+            self.work.remove(done)
+            if not done[0].cancelled():
+                self.take(done[1], done[0].result)
+
     def take(self, then: Then, work: Callable[..., Any], *given: Any) -> None:
         """Take what work gives, or why it fails."""
         try:
@@ -143,9 +150,7 @@ class Crew:
     def _told(self, job: _Job) -> Iterator[Event]:
         """Yield what has happened to a file, and go on with it."""
         pull = job.pull
-        for done in [done for done in job.work if done[0].done()]:
-            job.work.remove(done)
-            job.take(done[1], done[0].result)
+        job.take_back()
         if pull.error is None and job.begun and not job.work and not job.published and pull.is_whole:
             self._do(job, job.has_published, pull.publish)
         yield from _bytes(pull)
@@ -161,15 +166,21 @@ class Crew:
         job.pull.close()
         return event
 
-    def close(self) -> None:
-        """Break off what is under way; what is finished of large files is kept."""
+    def close(self) -> list[tuple[PlannedFile, Pulled]]:
+        """Break off what is under way, and return what came to its place though nobody was told.
+
+        What is finished of large files is kept.
+        """
         self._stop.set()
         self._wire.close()
         self._disk.shutdown(wait=True, cancel_futures=True)
-        for pull in self._jobs:
-            pull.fail(StoppedError(f"stopped; {AGAIN} to continue"))
+        for pull, job in self._jobs.items():
+            job.take_back()
+            if job.published is None:
+                pull.fail(StoppedError(f"stopped; {AGAIN} to continue"))
             pull.close()
         self._pen.close()
+        return [(pull.file, job.published) for pull, job in self._jobs.items() if job.published]
 
 
 def _ignored(_: object) -> None:

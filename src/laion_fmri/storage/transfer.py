@@ -9,8 +9,8 @@ from __future__ import annotations
 import errno
 import os
 import time
-from collections.abc import Callable, Iterator
-from contextlib import closing, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from laion_fmri.errors import (
@@ -64,20 +64,32 @@ def transfer(plan: Plan, origin: Origin, n_jobs: int = 1) -> Iterator[Event]:
         return
     root = Path(plan.data_dir)
     folders = Folders(root)
-    with Journal(root) as journal, closing(Crew(origin, folders, n_jobs)) as crew:
-        unreachable = 0
-        for event in crew.events(files):
-            if isinstance(event, Failed):
-                _end_of_all(event.error, plan)
-                unreachable = unreachable + 1 if isinstance(event.error, UnreachableError) else 0
-                if unreachable == _LOST:
-                    crew.lose(event.error)
-            elif isinstance(event, Advanced):
-                unreachable = 0
-            if isinstance(event, Done) and event.pulled:
-                _do(plan, journal.note, _record(plan, event.file, event.pulled))
-            yield event
-        _do(plan, folders.flush)
+    with Journal(root) as journal:
+        crew = Crew(origin, folders, n_jobs)
+        try:
+            for event in _watched(crew, files, plan):
+                if isinstance(event, Done) and event.pulled:
+                    _do(plan, journal.note, _record(plan, event.file, event.pulled))
+                yield event
+            _do(plan, folders.flush)
+        finally:
+            for file, pulled in crew.close():
+                with suppress(OSError):  # it is there without a receipt, then
+                    journal.note(_record(plan, file, pulled))
+
+
+def _watched(crew: Crew, files: Sequence[PlannedFile], plan: Plan) -> Iterator[Event]:
+    """Yield what happens, as long as it makes sense to go on."""
+    unreachable = 0
+    for event in crew.events(files):
+        if isinstance(event, Failed):
+            _end_of_all(event.error, plan)
+            unreachable = unreachable + 1 if isinstance(event.error, UnreachableError) else 0
+            if unreachable == _LOST:
+                crew.lose(event.error)
+        elif isinstance(event, Advanced):
+            unreachable = 0
+        yield event
 
 
 def _record(plan: Plan, file: PlannedFile, pulled: Pulled) -> Record:
