@@ -5,7 +5,10 @@ import errno
 import itertools
 import os
 import shutil
+import signal
 import subprocess
+import threading
+import time
 from itertools import product
 from pathlib import Path
 
@@ -109,6 +112,25 @@ def test_a_write_that_failed_never_counts_as_done(faulty, data_dir, monkeypatch,
         patch.setattr(system, "write", once_broken)
         patch.setattr(system, "remove", lambda path: None if ".part" in str(path) else remove(path))  # as if killed
         assert fetched()[0].failed == (LARGE,)
+    assert fetched()[0].complete
+    assert place(data_dir, LARGE).read_bytes() == OBJECTS[LARGE]
+
+
+@pytest.mark.parametrize("at", range(1, 18))
+def test_what_is_not_written_when_a_run_is_interrupted_never_counts_as_done(faulty, data_dir, monkeypatch, at):
+    faulty.versions[LARGE] = '"0123456789abcdef0123456789abcdef-5"'  # no checksum, which would tell
+    write, numbers = system.write, itertools.count(1)
+
+    def interrupting(fd, *given):
+        if LARGE.rpartition("/")[2] in name_of(fd) and next(numbers) == at:
+            time.sleep(0.02)  # until everybody waits for this
+            signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+        write(fd, *given)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(system, "write", interrupting)
+        with pytest.raises(KeyboardInterrupt):
+            fetched()
     assert fetched()[0].complete
     assert place(data_dir, LARGE).read_bytes() == OBJECTS[LARGE]
 

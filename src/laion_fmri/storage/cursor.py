@@ -1,4 +1,7 @@
-"""A part of a file under way: what came of it, and how that is written many bytes at once."""
+"""A part of a file under way: what came of it, and how that is written many bytes at once.
+
+Ctrl-C may end any of this between two statements: their order is such that what is not written never counts as written.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,7 @@ class Cursor:
     start, stop : int
         Its bounds.
     place : int
-        The next byte that is to come.
+        The next byte that is to come; once all has settled, what is before it is written.
     best : int
         The place up to which failures do not count any more.
     failures : int
@@ -37,17 +40,16 @@ class Cursor:
 
     def __init__(self, span: Span, pen: Pen | None) -> None:
         self.start, self.stop = span
-        self.place = self.best = self._written = self.start
+        self.place = self.best = self._given = self._written = self.start
         self.failures = 0
         self.due = 0.0
         self._pen = pen
-        self._chunks: list[bytes] = []
-        self._ahead = 0
+        self._chunks: list[bytes] = []  # they begin at the place up to which all was given to be written
         self._writing: deque[Task] = deque()
 
     def restart(self, stop: int) -> None:
         """Become the whole of a file, of which nothing came yet."""
-        self.start = self.place = self._written = 0
+        self.start = self.place = self._given = self._written = 0
         self.stop = stop
 
     def take(self, chunks: Sequence[bytes], draft: Draft) -> int:
@@ -66,38 +68,46 @@ class Cursor:
                 f"got more than its {self.stop - self.start:,} bytes; nothing was kept of it, run the same again later"
             )
         self._chunks += chunks
-        self._ahead += count
         self.place += count
         if place < sniff.ENOUGH:
-            draft.look(b"".join(self._chunks), self.place - self._ahead)
-        if self._ahead >= pieces.AT_ONCE:
+            draft.look(b"".join(self._chunks), self._given)
+        if self.place - self._given >= pieces.AT_ONCE:
             self._write(draft)
         return count
 
     def _write(self, draft: Draft) -> None:
         self._take_back(wait=False)
-        chunks, start = self._chunks, self.place - self._ahead
-        self._chunks, self._ahead = [], 0
         if self._pen:
-            self._writing.append(self._pen.do(draft.take, chunks, start))
-            return
+            self._writing.append(self._pen.do(draft.take, self._chunks, self._given))
+        else:
+            self._write_now(draft)
+        self._chunks = []
+        self._given = self.place
+
+    def _write_now(self, draft: Draft) -> None:
         try:
-            draft.take(chunks, start)
+            draft.take(self._chunks, self._given)
         except Exception:
-            self.place = self._written
+            self._forget()
             raise
-        self._written = self.place
 
     def _take_back(self, wait: bool) -> None:
         """Look what became of what is being written: of all of it, or of what is done."""
         while self._writing and (wait or self._writing[0].is_done):
             error = self._writing[0].outcome()
+            if error:
+                self._forget()
             self._writing.popleft()
             if error:
-                self.place, self._chunks, self._ahead = self._written, [], 0
                 raise error
         if not self._writing:
-            self._written = self.place - self._ahead
+            self._written = self._given
+
+    def _forget(self) -> None:
+        """Go back to what is surely written."""
+        self.place = self._written
+        self._chunks = []
+        self._given = self.place
 
     def settle(self) -> None:
         """Wait for what is being written; OSError if it could not be."""
@@ -105,6 +115,6 @@ class Cursor:
 
     def rest(self, draft: Draft) -> None:
         """Write what came and is not written yet, and wait for it."""
-        if self._ahead:
+        if self._chunks:
             self._write(draft)
         self.settle()

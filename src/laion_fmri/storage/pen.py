@@ -51,14 +51,21 @@ class Pen:
         self._tasks: SimpleQueue[Task | None] = SimpleQueue()
         self._room = Semaphore(_MOST)
         self._thread: Thread | None = None
+        self._is_closed = False
 
     def do(self, work: Callable[..., None], *given: Any) -> Task:
-        """Let a function be called with its arguments; where too much is to be done already, wait."""
+        """Let a function be called with its arguments; where too much is to be done already, wait.
+
+        Once the pen is closed, nobody else calls it.
+        """
+        task = Task(work, given)
+        if self._is_closed:
+            task.run()
+            return task
         if self._thread is None:
             self._thread = Thread(target=self._run, name="pen")
             self._thread.start()
         self._room.acquire()
-        task = Task(work, given)
         self._tasks.put(task)
         return task
 
@@ -69,6 +76,7 @@ class Pen:
 
     def close(self) -> None:
         """End it, once all is done."""
+        self._is_closed = True
         if self._thread:
             self._tasks.put(None)
             self._thread.join()
