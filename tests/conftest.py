@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from fault_bucket import OBJECTS, PIECE
+from fault_bucket import OBJECTS, cut_small
 from fault_server import running_server
 from laion_fmri.storage import retry
 
@@ -22,8 +22,7 @@ def patience(monkeypatch):
 @pytest.fixture
 def faulty(data_dir, patience, monkeypatch):
     """A bucket with a session of sub-03, which fails as its `faults` say; a client that asks again at once."""
-    monkeypatch.setattr("laion_fmri.storage.pieces.PIECE", PIECE)
-    monkeypatch.setattr("laion_fmri.storage.pieces.AT_ONCE", PIECE // 8)
+    cut_small(monkeypatch)
     patience(pause=0, tries=3, progress=1)
     with running_server(OBJECTS) as server:
         monkeypatch.setenv("AWS_ENDPOINT_URL_S3", server.address)

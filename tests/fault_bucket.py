@@ -7,6 +7,7 @@ from pathlib import Path
 from laion_fmri.catalog import load_catalog
 from laion_fmri.catalog.templates import local_path
 from laion_fmri.download import download
+from laion_fmri.storage import pieces
 
 PIECE = 1 << 16  # bytes of a range, in this suite
 FOLDER = "derivatives/glmsingle-tedana/sub-03/ses-01/func"
@@ -25,6 +26,13 @@ OBJECTS = {
     LARGE: b"\x1f\x8b\x08" + _chance.randbytes(4 * PIECE + 1234),
 }
 PIECES = 5  # of LARGE
+
+
+def cut_small(patch, size=PIECE):
+    """Let files of the suite come as large ones do: in parts, written by a thread of their own bit by bit."""
+    patch.setattr(pieces, "PIECE", size)
+    patch.setattr(pieces, "AT_ONCE", size // 8)
+    patch.setattr(pieces, "SMALL", size)
 
 
 def fetched(**how):

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import laion_fmri
+from fault_bucket import cut_small
 from fault_kinds import Fault
 from fault_server import running_server
 from laion_fmri._errors import (
@@ -252,8 +253,7 @@ def one_file(folder, content, *faults):
 
 
 def test_a_transfer_that_is_interrupted_leaves_nothing_but_what_the_next_one_goes_on_with(tmp_path, monkeypatch):
-    monkeypatch.setattr(pieces, "PIECE", 1 << 16)
-    monkeypatch.setattr(pieces, "AT_ONCE", 1 << 13)
+    cut_small(monkeypatch, 1 << 16)
     content = bytes(5 << 16)
     with one_file(tmp_path, content, *[Fault.stall_at(1000)] * pieces.LANES) as (plan, bucket):
         events = transfer(plan, bucket)

@@ -7,7 +7,7 @@ import warnings
 
 import pytest
 
-from fault_bucket import PIECE, unfinished
+from fault_bucket import PIECE, cut_small, unfinished
 from laion_fmri.errors import AccessServiceError
 from laion_fmri.local import artifact_source
 from laion_fmri.sandbox.web import Answer
@@ -20,8 +20,7 @@ EXPIRED = b"<Error><Code>AccessDenied</Code><Message>Request has expired</Messag
 @pytest.fixture
 def pieces(monkeypatch, patience):
     """Large files come in several parts, and nobody waits."""
-    monkeypatch.setattr("laion_fmri.storage.pieces.PIECE", PIECE)
-    monkeypatch.setattr("laion_fmri.storage.pieces.AT_ONCE", PIECE // 8)
+    cut_small(monkeypatch)
     patience(pause=0, tries=3, progress=1)
 
 

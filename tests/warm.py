@@ -149,7 +149,7 @@ def run(words, environment, folder, sabotage):
 def pieces(size):
     from laion_fmri.storage import pieces
 
-    pieces.PIECE, pieces.AT_ONCE = size, size // 8
+    pieces.PIECE, pieces.AT_ONCE, pieces.SMALL = size, size // 8, size
 
 
 def patience(limits):

@@ -49,17 +49,11 @@ class Head:
         >>> head.status, head.reason, head.headers
         (200, 'OK', {'etag': '"1"'})
         """
-        start = 0
-        for i, line in enumerate(lines):
-            if line.startswith(b"HTTP/"):
-                start = i
-        first, *rest = b"".join(lines[start:]).decode("latin-1").rstrip().split("\r\n")
+        start = max(i for i, line in enumerate(lines) if line.startswith(b"HTTP/"))
+        first, *rest = b"".join(lines[start:]).decode("latin-1").split("\r\n")
         _, status, reason = f"{first}  ".split(" ", 2)
-        headers = {}
-        for said in rest:
-            name, _, value = said.partition(":")
-            headers[name.lower()] = value.strip()
-        return cls(int(status), reason.strip(), headers, address)
+        pairs = (line.partition(":") for line in rest if line)
+        return cls(int(status), reason.strip(), {name.lower(): value.strip() for name, _, value in pairs}, address)
 
     @property
     def retry_after(self) -> float | None:

@@ -56,7 +56,10 @@ class Asker:
     @contextmanager
     def _wire(self) -> Iterator[Wire]:
         """Give a connection that no other thread uses, and keep it for the next request."""
-        wire = self._idle.pop() if self._idle else Wire(places=1)
+        try:
+            wire = self._idle.pop()
+        except IndexError:
+            wire = Wire(places=1)
         try:
             yield wire
         except BaseException:
@@ -79,8 +82,7 @@ class _Whole(Exchange):
         self.error: Exception | None = None
 
     def given(self, head: Head) -> None:
-        """Begin anew."""
-        self.bytes.clear()
+        """Do nothing: the head says nothing that is needed."""
 
     def take(self, chunks: Sequence[bytes]) -> None:
         """Take bytes."""

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from functools import cached_property
 from threading import Lock
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 from xml.etree.ElementTree import ParseError
 
 from laion_fmri.catalog.remotes import S3Remote
@@ -50,14 +50,14 @@ class Bucket(SteadyOrigin):
     def _addresses(self) -> Addresses:
         refuse_offline(self.url)
         found = addresses(self._remote)
-        parts = urlsplit(found.of_list({"encoding-type": "url"}))
+        parts = _parts(found)
         require_safe(parts.scheme, parts.hostname or "", self.url)
         return found
 
     @cached_property
     def hosts(self) -> tuple[str, ...]:
         """The host of the bucket."""
-        return (urlsplit(self._addresses.of_list({"encoding-type": "url"})).hostname or "",)
+        return (_parts(self._addresses).hostname or "",)
 
     @cached_property
     def _http(self) -> Http:
@@ -122,3 +122,7 @@ class Bucket(SteadyOrigin):
     def stop(self) -> None:
         """Break every listing that is under way."""
         self._asker.stop()
+
+
+def _parts(found: Addresses) -> SplitResult:
+    return urlsplit(found.of_list({"encoding-type": "url"}))

@@ -174,12 +174,13 @@ class Crew:
         self._stop.set()
         self._wire.close()
         self._disk.shutdown(wait=True, cancel_futures=True)
-        self._pen.close()
+        self._pen.settle()
         for pull, job in self._jobs.items():
             job.take_back()
             if job.published is None:
                 pull.fail(StoppedError(f"stopped; {AGAIN} to continue"))
             pull.close()
+        self._pen.close()
         return [(pull.file, job.published) for pull, job in self._jobs.items() if job.published]
 
 

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
+from concurrent.futures import Future
 
 from laion_fmri.storage import pieces, sniff
 from laion_fmri.storage.draft import Draft, WrongError
-from laion_fmri.storage.pen import Pen, Task
+from laion_fmri.storage.pen import Pen
 from laion_fmri.storage.pieces import Span
 
 
@@ -45,7 +46,7 @@ class Cursor:
         self.due = 0.0
         self._pen = pen
         self._chunks: list[bytes] = []  # they begin at the place up to which all was given to be written
-        self._writing: deque[Task] = deque()
+        self._writing: deque[Future[None]] = deque()
 
     def restart(self, stop: int) -> None:
         """Become the whole of a file, of which nothing came yet."""
@@ -93,8 +94,8 @@ class Cursor:
 
     def _take_back(self, wait: bool) -> None:
         """Look what became of what is being written: of all of it, or of what is done."""
-        while self._writing and (wait or self._writing[0].is_done):
-            error = self._writing[0].outcome()
+        while self._writing and (wait or self._writing[0].done()):
+            error = self._writing[0].exception()
             if error:
                 self._forget()
             self._writing.popleft()

@@ -62,7 +62,7 @@ class Draft:
 
     def take(self, chunks: Sequence[bytes], place: int) -> None:
         """Write bytes that came for a place; OSError if that cannot be."""
-        data = chunks[0] if len(chunks) == 1 else b"".join(chunks)
+        data = b"".join(chunks)
         self._partial.write(data, place)
         self._digest.add(place, data)
 

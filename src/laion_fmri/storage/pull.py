@@ -59,7 +59,7 @@ class Pull:
         self._kept = self._here = 0
         self.error: Exception | None = None
         self._etag_is_md5 = etag_is_md5
-        self._pen = pen if self.is_large or file.size > pieces.SMALL else None
+        self._pen = pen if file.size > pieces.SMALL else None
         self._partial: Partial | None = None
         self._waiting: deque[Cursor] = deque()
         self._under_way: set[Cursor] = set()
